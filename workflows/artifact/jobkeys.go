@@ -1,0 +1,28 @@
+package artifact
+
+import (
+	"fmt"
+	"path"
+)
+
+// JobFolder is the prefix of everything that belongs to a job.
+func JobFolder(job string) Key { return Key("jobs/" + job + "/") }
+
+// JobFile is the key of one of a job's own files: job.yaml, manifest.jsonl,
+// results.jsonl, errors.jsonl, summary.json, state.json.
+func JobFile(job, name string) Key { return Key(path.Join("jobs", job, name)) }
+
+// Page is the key of a page of the manifest: at most 500 items, JSON lines.
+func Page(job string, page int) Key {
+	return Key(path.Join("jobs", job, "pages", fmt.Sprintf("%06d.jsonl", page)))
+}
+
+// PageRecords is the key of a page's final records, written once per generation.
+func PageRecords(job string, generation, page int) Key {
+	return Key(path.Join("jobs", job, "records", fmt.Sprint(generation), fmt.Sprintf("%06d.jsonl", page)))
+}
+
+// VideoRecords is the key of what one Video reports to its Page.
+func VideoRecords(job string, generation, page, video int) Key {
+	return Key(path.Join("jobs", job, "drafts", fmt.Sprint(generation), fmt.Sprintf("%06d", page), fmt.Sprintf("%04d.jsonl", video)))
+}

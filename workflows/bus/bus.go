@@ -1,0 +1,103 @@
+// Package bus is JetStream as Winnow uses it: the queue of inference requests,
+// their done messages, the directory of workers, and events. Every stream,
+// subject and header is in this file.
+//
+// Requests and events go in; what comes out is the knowledge that an object
+// lies in the store, or the failure that took its place. Tensors never travel here.
+package bus
+
+import (
+	"fmt"
+
+	"github.com/winnow-video/winnow/workflows/artifact"
+	"github.com/winnow-video/winnow/workflows/job"
+)
+
+// Version is the version of every message; a worker never pulls another.
+const Version = 1
+
+// Streams and buckets.
+const (
+	InferStream   = "WINNOW_INFER"   // work queue: one message a subject
+	EventStream   = "WINNOW_EVENTS"  // limits: what watchers replay
+	WorkersBucket = "WINNOW_WORKERS" // key-value with TTL: who serves what
+	PoisonBucket  = "WINNOW_POISON"  // key-value with TTL: solo starts that did not end
+)
+
+// Class is one durable of the queue: a stage of a bundle at a priority.
+type Class struct {
+	Stage    job.Stage // encode or answer
+	Bundle   string    // 12 hex digits of the bundle's digest
+	Priority int       // 0 first, 2 last
+}
+
+// Subject is where requests for key of this class are published.
+func (c Class) Subject(key artifact.Key) string {
+	return fmt.Sprintf("winnow.infer.v%d.%s.%s.p%d.%s", Version, c.Stage, c.Bundle, c.Priority, key.Hash())
+}
+
+// Filter matches every request of the class.
+func (c Class) Filter() string {
+	return fmt.Sprintf("winnow.infer.v%d.%s.%s.p%d.*", Version, c.Stage, c.Bundle, c.Priority)
+}
+
+// Durable names the class's consumer, made by the publisher.
+func (c Class) Durable() string {
+	return fmt.Sprintf("v%d-%s-%s-p%d", Version, c.Stage, c.Bundle, c.Priority)
+}
+
+// DoneSubject is where the end of the request for key is told.
+func DoneSubject(key artifact.Key) string {
+	return fmt.Sprintf("winnow.done.v%d.%s", Version, key.Hash())
+}
+
+// EventSubject is where an event of a job is published.
+func EventSubject(id job.ID, kind job.EventKind) string {
+	return fmt.Sprintf("winnow.events.v%d.%s.%s", Version, id.Subject(), kind)
+}
+
+// JobEvents matches every event of a job.
+func JobEvents(id job.ID) string {
+	return fmt.Sprintf("winnow.events.v%d.%s.>", Version, id.Subject())
+}
+
+// Request asks that the object Out be made. Exactly one of Encode and Answer is set.
+type Request struct {
+	V      int            `json:"v"`
+	Bundle string         `json:"bundle"` // full digest, hex
+	Out    artifact.Key   `json:"out"`
+	Encode *EncodeRequest `json:"encode,omitempty"`
+	Answer *AnswerRequest `json:"answer,omitempty"`
+}
+
+// EncodeRequest asks for the tokens [T,P,D] f16 of a clip [T,H,W,3] u8.
+type EncodeRequest struct {
+	Clip artifact.Key `json:"clip"`
+}
+
+// AnswerRequest asks for the reply to one item from its kept tokens [M,D].
+type AnswerRequest struct {
+	Kept     artifact.Key   `json:"kept"`
+	Page     artifact.Key   `json:"page"` // the item is line Line of this page
+	Line     int            `json:"line"` // 0-based
+	Generate job.Generation `json:"generate"`
+	Fit      job.Fit        `json:"fit"`
+}
+
+// Done tells that a request ended: the object lies under Out, or Failure says why not.
+type Done struct {
+	V       int          `json:"v"`
+	Out     artifact.Key `json:"out"`
+	Worker  string       `json:"worker"`
+	Failure *job.Failure `json:"failure,omitempty"`
+}
+
+// Worker is one entry of the directory.
+type Worker struct {
+	V        int         `json:"v"`
+	Name     string      `json:"name"`
+	Bundle   string      `json:"bundle"` // full digest
+	Stages   []job.Stage `json:"stages"`
+	Capacity int         `json:"capacity"` // requests it holds at once
+	Version  string      `json:"version"`
+}

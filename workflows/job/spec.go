@@ -1,0 +1,136 @@
+package job
+
+import (
+	"fmt"
+	"strings"
+	"time"
+)
+
+// Spec is a job as its author wrote it, defaults filled in. It is stored as jobs/<id>/job.yaml.
+type Spec struct {
+	Name         string            `json:"name" yaml:"name"`                                       // default: the job file's name
+	Manifest     string            `json:"manifest" yaml:"manifest"`                               // required; JSON lines
+	Bundle       string            `json:"bundle" yaml:"bundle"`                                   // required; a folder
+	Frames       Frames            `json:"frames" yaml:"frames"`                                   //
+	Prune        Prunings          `json:"prune" yaml:"prune"`                                     // one or several settings; each is a variant
+	Generate     Generation        `json:"generate" yaml:"generate"`                               //
+	Fit          Fit               `json:"fit" yaml:"fit"`                                         // default refuse
+	AllowPartial bool              `json:"allow_partial,omitempty" yaml:"allow_partial,omitempty"` // answer from the good frames of a damaged video
+	Limits       Limits            `json:"limits" yaml:"limits"`                                   //
+	Priority     int               `json:"priority" yaml:"priority"`                               // 0 first, 1 default, 2 last
+	Team         string            `json:"team,omitempty" yaml:"team,omitempty"`                   // fairness key
+	Budget       Budget            `json:"budget,omitzero" yaml:"budget,omitempty"`                //
+	Labels       map[string]string `json:"labels,omitempty" yaml:"labels,omitempty"`               // free
+}
+
+// Frames says which frames of a video are looked at.
+type Frames struct {
+	Count    int     `json:"count,omitempty" yaml:"count,omitempty"`       // default: the bundle's
+	FPS      float64 `json:"fps,omitempty" yaml:"fps,omitempty"`           // instead of count
+	Strategy string  `json:"strategy,omitempty" yaml:"strategy,omitempty"` // default uniform
+}
+
+// Pruning is one pruning setting. Every setting of a job is a variant of its items.
+type Pruning struct {
+	Method string  `json:"method" yaml:"method"`                 // default rediprune
+	Keep   float64 `json:"keep" yaml:"keep"`                     // share kept, 0 < keep ≤ 1; default 0.15 (none: 1)
+	Alpha  float64 `json:"alpha" yaml:"alpha"`                   // weight of relevance against diversity; default 0.5
+	Tau    float64 `json:"tau" yaml:"tau"`                       // relevance threshold; default 0, off
+	Query  Query   `json:"query" yaml:"query"`                   // default prompt
+	Scope  Scope   `json:"scope" yaml:"scope"`                   // default frame
+	Seed   uint64  `json:"seed,omitempty" yaml:"seed,omitempty"` // of method random
+}
+
+// Query names the text that a question-dependent method selects by.
+type Query string
+
+// The query vectors of ReDiPrune; see prune.
+const (
+	QueryPrompt   Query = "prompt"   // the prompt after the last frame
+	QueryQuestion Query = "question" // the question's own text
+	QueryReleased Query = "released" // as the published evaluation code computes it
+)
+
+// Scope is what one selection chooses from.
+type Scope string
+
+// The scopes.
+const (
+	ScopeFrame Scope = "frame" // every frame keeps its share
+	ScopeClip  Scope = "clip"  // one budget for the clip
+)
+
+// Variant names the setting in records: what differs between two settings differs in it.
+func (p Pruning) Variant() string {
+	if p.Method == "none" {
+		return "none"
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s-%g", p.Method, p.Keep)
+	if p.Alpha != DefaultPruning().Alpha {
+		fmt.Fprintf(&b, "-a%g", p.Alpha)
+	}
+	if p.Tau != 0 {
+		fmt.Fprintf(&b, "-t%g", p.Tau)
+	}
+	if p.Query != QueryPrompt {
+		fmt.Fprintf(&b, "-%s", p.Query)
+	}
+	if p.Scope != ScopeFrame {
+		fmt.Fprintf(&b, "-%s", p.Scope)
+	}
+	if p.Seed != 0 {
+		fmt.Fprintf(&b, "-s%d", p.Seed)
+	}
+	return b.String()
+}
+
+// DefaultPruning is ReDiPrune as published.
+func DefaultPruning() Pruning {
+	return Pruning{Method: "rediprune", Keep: 0.15, Alpha: 0.5, Query: QueryPrompt, Scope: ScopeFrame}
+}
+
+// Prunings reads as one setting or a list of them.
+type Prunings []Pruning
+
+// Mode is how an answer is taken from the language model.
+type Mode string
+
+// The modes.
+const (
+	ModeGenerate Mode = "generate" // tokens one by one until the end token
+	ModeScore    Mode = "score"    // log-probabilities of the option letters, from one prefill
+)
+
+// Generation says how answers are taken.
+type Generation struct {
+	Mode        Mode    `json:"mode" yaml:"mode"`                     // default generate
+	MaxTokens   int     `json:"max_tokens" yaml:"max_tokens"`         // default 32
+	Temperature float64 `json:"temperature" yaml:"temperature"`       // default 0, greedy
+	TopP        float64 `json:"top_p" yaml:"top_p"`                   // default 1
+	Seed        uint64  `json:"seed,omitempty" yaml:"seed,omitempty"` // of sampling
+}
+
+// Fit says what happens to an item that does not fit the model's context.
+type Fit string
+
+// The fits.
+const (
+	FitRefuse Fit = "refuse" // config/context
+	FitTrim   Fit = "trim"   // fewer visual tokens, and the record says so
+)
+
+// Limits bound what one video may cost. Zero is the default.
+type Limits struct {
+	Pixels       int64         `json:"pixels" yaml:"pixels"`               // of one frame; default 8192*4320
+	Duration     time.Duration `json:"duration" yaml:"duration"`           // of the video; default 6h
+	Bytes        int64         `json:"bytes" yaml:"bytes"`                 // of the file; default 64 GiB
+	DecodeErrors int           `json:"decode_errors" yaml:"decode_errors"` // damaged pictures; default 0
+	Wall         time.Duration `json:"wall" yaml:"wall"`                   // of decoding; default 10m
+	Memory       int64         `json:"memory" yaml:"memory"`               // of the decoder process, bytes; default 1 GiB
+}
+
+// Budget stops a job when spent. Zero is no bound.
+type Budget struct {
+	FailureShare float64 `json:"failure_share,omitempty" yaml:"failure_share,omitempty"` // 0..1 of the items ended so far
+}

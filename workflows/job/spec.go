@@ -23,6 +23,9 @@ type Spec struct {
 	Labels       map[string]string `json:"labels,omitempty" yaml:"labels,omitempty"`               // free
 }
 
+// NewSpec is the Spec that a job file or flags fill in: zero, but for what has no zero of its own.
+func NewSpec() Spec { return Spec{Priority: 1} }
+
 // Frames says which frames of a video are looked at.
 type Frames struct {
 	Count    int     `json:"count,omitempty" yaml:"count,omitempty"`       // default: the bundle's

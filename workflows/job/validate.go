@@ -1,0 +1,155 @@
+package job
+
+import (
+	"fmt"
+	"math"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+)
+
+var namePattern = regexp.MustCompile(`^[a-z0-9][a-z0-9_-]{0,62}$`)
+
+// WithDefaults fills in what the author left out. Frames.Count stays 0 where
+// the bundle's default applies.
+func (s Spec) WithDefaults() Spec {
+	s.Frames.Strategy = orDefault(s.Frames.Strategy, "uniform")
+	if len(s.Prune) == 0 {
+		s.Prune = Prunings{DefaultPruning()}
+	}
+	s.Prune = slices.Clone(s.Prune)
+	for i := range s.Prune {
+		s.Prune[i] = s.Prune[i].withDefaults()
+	}
+	s.Generate.Mode = orDefault(s.Generate.Mode, ModeGenerate)
+	s.Generate.MaxTokens = orDefault(s.Generate.MaxTokens, 32)
+	s.Generate.TopP = orDefault(s.Generate.TopP, 1)
+	s.Fit = orDefault(s.Fit, FitRefuse)
+	s.Limits = s.Limits.withDefaults()
+	return s
+}
+
+func (p Pruning) withDefaults() Pruning {
+	p.Method = orDefault(p.Method, DefaultPruning().Method)
+	p.Query = orDefault(p.Query, QueryPrompt)
+	p.Scope = orDefault(p.Scope, ScopeFrame)
+	if p.Method == "none" {
+		p.Keep = 1
+	}
+	return p
+}
+
+func (l Limits) withDefaults() Limits {
+	l.Pixels = orDefault(l.Pixels, 8192*4320)
+	l.Duration = orDefault(l.Duration, 6*time.Hour)
+	l.Bytes = orDefault(l.Bytes, 64<<30)
+	l.Wall = orDefault(l.Wall, 10*time.Minute)
+	l.Memory = orDefault(l.Memory, 1<<30)
+	return l
+}
+
+func orDefault[T comparable](value, fallback T) T {
+	var zero T
+	if value == zero {
+		return fallback
+	}
+	return value
+}
+
+// Validate checks a Spec with its defaults filled in; the error is a *FieldError.
+// methods are the pruning methods there are.
+func (s Spec) Validate(methods []string) error {
+	return first(
+		check(namePattern.MatchString(s.Name), "name", "%q: want lower-case letters, digits, _ and -, at most 63, starting with a letter or digit", s.Name),
+		check(s.Manifest != "", "manifest", "missing: name the file with one item a line"),
+		check(s.Bundle != "", "bundle", "missing: name the folder of a model bundle"),
+		s.Frames.validate(),
+		s.Generate.validate(),
+		check(s.Fit == FitRefuse || s.Fit == FitTrim, "fit", "%q: want refuse or trim", s.Fit),
+		s.Limits.validate(),
+		check(0 <= s.Priority && s.Priority <= 2, "priority", "%d: want 0 (first), 1 or 2 (last)", s.Priority),
+		check(within(s.Budget.FailureShare, 0, 1), "budget.failure_share", "%g: want 0 to 1", s.Budget.FailureShare),
+		s.Prune.validate(methods),
+	)
+}
+
+func (f Frames) validate() error {
+	return first(
+		check(f.Count >= 0, "frames.count", "%d: want at least 1", f.Count),
+		check(f.FPS == 0 || within(f.FPS, 1e-3, 1000), "frames.fps", "%g: want 0.001 to 1000", f.FPS),
+		check(f.FPS == 0, "frames.fps", "not supported yet: use frames.count"),
+		check(f.Strategy == "uniform", "frames.strategy", "%q: want uniform", f.Strategy),
+	)
+}
+
+func (g Generation) validate() error {
+	return first(
+		check(g.Mode == ModeGenerate || g.Mode == ModeScore, "generate.mode", "%q: want generate or score", g.Mode),
+		check(1 <= g.MaxTokens && g.MaxTokens <= 4096, "generate.max_tokens", "%d: want 1 to 4096", g.MaxTokens),
+		check(within(g.Temperature, 0, 10), "generate.temperature", "%g: want 0 (greedy) to 10", g.Temperature),
+		check(g.TopP > 0 && g.TopP <= 1, "generate.top_p", "%g: want more than 0, at most 1", g.TopP),
+	)
+}
+
+func (l Limits) validate() error {
+	return first(
+		check(l.Pixels > 0, "limits.pixels", "%d: want a positive number", l.Pixels),
+		check(l.Duration > 0, "limits.duration", "%v: want a positive duration like 2h", l.Duration),
+		check(l.Bytes > 0, "limits.bytes", "%d: want a positive number of bytes", l.Bytes),
+		check(l.DecodeErrors >= 0, "limits.decode_errors", "%d: want 0 or more", l.DecodeErrors),
+		check(l.Wall > 0, "limits.wall", "%v: want a positive duration like 10m", l.Wall),
+		check(l.Memory >= 64<<20, "limits.memory", "%d: want at least 64 MiB (67108864)", l.Memory),
+	)
+}
+
+func (p Prunings) validate(methods []string) error {
+	seen := map[string]int{}
+	for i, one := range p {
+		field := "prune"
+		if len(p) > 1 {
+			field = fmt.Sprintf("prune[%d]", i)
+		}
+		if err := one.validate(field, methods); err != nil {
+			return err
+		}
+		if earlier, twice := seen[one.Variant()]; twice {
+			return &FieldError{Field: field, Msg: fmt.Sprintf("the same setting as prune[%d] (%s)", earlier, one.Variant())}
+		}
+		seen[one.Variant()] = i
+	}
+	return nil
+}
+
+func (p Pruning) validate(field string, methods []string) error {
+	queries := []Query{QueryPrompt, QueryQuestion, QueryReleased}
+	return first(
+		check(slices.Contains(methods, p.Method), field+".method", "%q: want one of %s", p.Method, strings.Join(methods, ", ")),
+		check(p.Keep > 0 && p.Keep <= 1, field+".keep", "%g: want more than 0, at most 1: the share of visual tokens kept", p.Keep),
+		check(within(p.Alpha, 0, 1e6), field+".alpha", "%g: want 0 or more", p.Alpha),
+		check(within(p.Tau, -1, 1), field+".tau", "%g: want -1 to 1: a cosine", p.Tau),
+		check(slices.Contains(queries, p.Query), field+".query", "%q: want prompt, question or released", p.Query),
+		check(p.Scope == ScopeFrame, field+".scope", "%q: want frame", p.Scope),
+	)
+}
+
+// within is false for NaN.
+func within(x, low, high float64) bool {
+	return low <= x && x <= high && !math.IsInf(x, 0)
+}
+
+func check(ok bool, field, format string, args ...any) error {
+	if ok {
+		return nil
+	}
+	return &FieldError{Field: field, Msg: fmt.Sprintf(format, args...)}
+}
+
+func first(errs ...error) error {
+	for _, err := range errs {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}

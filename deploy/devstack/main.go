@@ -1,0 +1,41 @@
+// Winnow-devstack is Winnow's embedded default: a real Temporal server on SQLite with its web UI, a real NATS server
+// with JetStream on disk and a real S3 server, on loopback, in one process. A state folder goes in; a ready file
+// (devstack.json) with every address and credential comes out. The winnow program starts it and reads that file; it
+// knows nothing of winnow.
+package main
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+)
+
+// The program's exit codes.
+const (
+	exitOK      = 0 // stopped by a signal, or asked for -h or --version
+	exitFailure = 1 // could not start, or a server broke
+	exitUsage   = 2 // flags it does not understand
+)
+
+func main() { os.Exit(run(os.Args[1:])) }
+
+// run is the program without its process: arguments in, exit code out.
+func run(args []string) int {
+	cfg, err := parseFlags(args)
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+		return exitOK
+	case err != nil:
+		fmt.Fprintf(os.Stderr, "winnow-devstack: %v\nwinnow-devstack -h lists the flags.\n", err)
+		return exitUsage
+	case cfg.showVersion:
+		fmt.Println(versionLine())
+		return exitOK
+	}
+	if err := serve(cfg); err != nil {
+		fmt.Fprintf(os.Stderr, "winnow-devstack: %v\n", explain(err))
+		return exitFailure
+	}
+	return exitOK
+}

@@ -1,0 +1,87 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+
+	"github.com/versity/versitygw/backend/meta"
+	"github.com/versity/versitygw/backend/posix"
+	"github.com/versity/versitygw/embedgw"
+)
+
+const (
+	s3Region = "us-east-1"
+	s3Bucket = "winnow"
+)
+
+// s3Server is a running S3 server. Only one may run in a process.
+type s3Server struct {
+	stop   context.CancelFunc
+	failed chan error // closed at the end; holds the reason where it was not stop
+}
+
+// startS3 serves the folder's objects: plain files under s3/, one folder a bucket. It changes the process's working directory.
+func startS3(f *folder, port int, key s3Key) (*s3Server, error) {
+	backend, err := openObjects(f)
+	if err != nil {
+		return nil, fmt.Errorf("s3: %w", err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	s := &s3Server{stop: cancel, failed: make(chan error, 1)}
+	go func() {
+		defer close(s.failed)
+		if err := embedgw.RunVersityGW(ctx, backend, s3Config(port, key)); err != nil && ctx.Err() == nil {
+			s.failed <- fmt.Errorf("s3, on %s: %w", address(port), err)
+		}
+	}()
+	return s, nil
+}
+
+// close stops the server and waits until it has answered what it had begun.
+func (s *s3Server) close() {
+	s.stop()
+	for range s.failed { // until it is closed
+	}
+}
+
+func s3Config(port int, key s3Key) *embedgw.Config {
+	return &embedgw.Config{
+		RootUserAccess:    key.Access,
+		RootUserSecret:    key.Secret,
+		Region:            s3Region,
+		Ports:             []string{address(port)},
+		MaxConnections:    4096,
+		MaxRequests:       2048,
+		MultipartMaxParts: 10000,
+		KeepAlive:         true,
+		Quiet:             true,
+	}
+}
+
+// openObjects opens the folder of objects. Their metadata are extended attributes or, on a filesystem without those, files under
+// s3meta/; what was used first is used ever after.
+func openObjects(f *folder) (*posix.Posix, error) {
+	root, sidecar := f.file("s3"), f.file("s3meta")
+	if err := os.MkdirAll(root, 0o700); err != nil {
+		return nil, err
+	}
+	opts := posix.PosixOpts{CopyObjectThreshold: 5 << 30}
+	opts.SetNewDirPerm(0o700)
+	opts.SetNewFilePerm(0o600)
+	_, err := os.Stat(sidecar)
+	if errors.Is(err, fs.ErrNotExist) && (meta.XattrMeta{}).Test(root) == nil {
+		return posix.New(root, meta.XattrMeta{}, opts)
+	}
+	if err := os.MkdirAll(sidecar, 0o700); err != nil {
+		return nil, err
+	}
+	store, err := meta.NewSideCar(sidecar)
+	if err != nil {
+		return nil, err
+	}
+	opts.SideCarDir = sidecar
+	return posix.New(root, store, opts)
+}

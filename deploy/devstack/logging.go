@@ -14,12 +14,13 @@ func newLogger(level slog.Level) *slog.Logger {
 	return slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: level}))
 }
 
-// temporalLogger gives Temporal's log lines to slog.
+// temporalLogger gives Temporal's log lines to slog. Its warnings become information: at every start and stop its services
+// warn that they do not reach each other yet, or any more.
 type temporalLogger struct{ log *slog.Logger }
 
 func (l temporalLogger) Debug(msg string, tags ...tag.Tag)  { l.write(slog.LevelDebug, msg, tags) }
 func (l temporalLogger) Info(msg string, tags ...tag.Tag)   { l.write(slog.LevelInfo, msg, tags) }
-func (l temporalLogger) Warn(msg string, tags ...tag.Tag)   { l.write(slog.LevelWarn, msg, tags) }
+func (l temporalLogger) Warn(msg string, tags ...tag.Tag)   { l.write(slog.LevelInfo, msg, tags) }
 func (l temporalLogger) Error(msg string, tags ...tag.Tag)  { l.write(slog.LevelError, msg, tags) }
 func (l temporalLogger) DPanic(msg string, tags ...tag.Tag) { l.write(slog.LevelError, msg, tags) }
 

@@ -1,10 +1,12 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"net"
 	"strconv"
+	"syscall"
 )
 
 // loopback is the only address anything here listens on.
@@ -60,17 +62,26 @@ func choosePorts(wanted, remembered ports) (ports, internalPorts, error) {
 	return wanted, inner, nil
 }
 
+// refused says why a port that was asked for cannot be had.
+func (p namedPort) refused(err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, syscall.EADDRINUSE):
+		return fmt.Errorf("--%s: port %d is taken on %s: end the program that listens there, give another port, or give 0 to have one chosen",
+			p.flag, *p.port, loopback)
+	default:
+		return fmt.Errorf("--%s: port %d cannot be used: %w", p.flag, *p.port, err)
+	}
+}
+
 // holder keeps ports from others by listening on them.
 type holder []net.Listener
 
 func (h *holder) settle(p namedPort, remembered int) error {
 	switch {
 	case *p.port != 0:
-		if err := h.claim(*p.port); err != nil {
-			return fmt.Errorf("--%s: port %d is taken on %s: end the program that listens there, give another port, or give 0 to have one chosen: %w",
-				p.flag, *p.port, loopback, err)
-		}
-		return nil
+		return p.refused(h.claim(*p.port))
 	case remembered != 0 && h.claim(remembered) == nil:
 		*p.port = remembered
 		return nil

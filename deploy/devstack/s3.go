@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 
+	"github.com/versity/versitygw/auth"
 	"github.com/versity/versitygw/backend/meta"
 	"github.com/versity/versitygw/backend/posix"
 	"github.com/versity/versitygw/embedgw"
@@ -20,7 +21,7 @@ const (
 // s3Server is a running S3 server. Only one may run in a process.
 type s3Server struct {
 	stop   context.CancelFunc
-	failed chan error // closed at the end; holds the reason where it was not stop
+	failed chan error // closed at its end; holds the reason, unless it was stop
 }
 
 // startS3 serves the folder's objects: plain files under s3/, one folder a bucket. It changes the process's working directory.
@@ -33,8 +34,9 @@ func startS3(f *folder, port int, key s3Key) (*s3Server, error) {
 	s := &s3Server{stop: cancel, failed: make(chan error, 1)}
 	go func() {
 		defer close(s.failed)
-		if err := embedgw.RunVersityGW(ctx, backend, s3Config(port, key)); err != nil && ctx.Err() == nil {
-			s.failed <- fmt.Errorf("s3, on %s: %w", address(port), err)
+		err := embedgw.RunVersityGW(ctx, backend, s3Config(port, key))
+		if ctx.Err() == nil {
+			s.failed <- fmt.Errorf("s3, on %s, ended: %v", address(port), err)
 		}
 	}()
 	return s, nil
@@ -58,6 +60,7 @@ func s3Config(port int, key s3Key) *embedgw.Config {
 		MultipartMaxParts: 10000,
 		KeepAlive:         true,
 		Quiet:             true,
+		IAMService:        auth.NewIAMServiceSingle(auth.Account{Access: key.Access, Secret: key.Secret, Role: auth.RoleAdmin}),
 	}
 }
 

@@ -4,42 +4,21 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"os"
-	"os/signal"
-	"syscall"
 	"time"
 
 	natsserver "github.com/nats-io/nats-server/v2/server"
 	uiserver "github.com/temporalio/ui-server/v2/server"
+	temporalconfig "go.temporal.io/server/common/config"
 	"go.temporal.io/server/temporal"
 )
 
 const (
-	readyWithin = 60 * time.Second // to start and to prove it; 1 to 2 s are usual
-	stopWithin  = 20 * time.Second // after that the process ends anyway, as safe as kill -9
-	portsFile   = "ports.json"
+	stopWithin = 20 * time.Second // after that the process ends anyway, which is as safe as kill -9
+	portsFile  = "ports.json"
 )
-
-// serve runs the stack on its state folder until a signal asks it to stop or a server breaks.
-func serve(cfg options) error {
-	// A parent that dies takes neither its terminal's end nor a closed log pipe down with it: the next parent adopts the stack.
-	signal.Ignore(syscall.SIGHUP, syscall.SIGPIPE)
-	ctx, cancel := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer cancel()
-	f, err := openFolder(cfg.state)
-	if err != nil {
-		return err
-	}
-	defer f.close()
-	s, err := start(f, cfg)
-	if err != nil {
-		return err
-	}
-	err = s.serveUntil(ctx, f)
-	cancel() // a second signal ends the process at once
-	return errors.Join(err, s.close())
-}
 
 // stack is the running servers.
 type stack struct {
@@ -53,9 +32,8 @@ type stack struct {
 
 // start starts all servers on f, or none.
 func start(f *folder, cfg options) (*stack, error) {
-	log := newLogger(cfg.logLevel)
-	if err := os.Remove(f.file(readyFile)); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return nil, err
+	if err := os.Remove(f.file(readyFile)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err // left by a kill
 	}
 	keys, err := loadCredentials(f)
 	if err != nil {
@@ -70,16 +48,9 @@ func start(f *folder, cfg options) (*stack, error) {
 		return nil, err
 	}
 	s := &stack{ports: chosen, secrets: keys}
-	if s.nats, err = startNATS(f.file("nats"), chosen.NATS, keys.NATS, log); err == nil {
-		s.s3, err = startS3(f, chosen.S3, keys.S3)
-	}
-	if err == nil {
-		s.temporal, err = startTemporal(sql, chosen, inner, log)
-	}
-	if err != nil {
+	if err := s.launch(f, sql, inner, newLogger(cfg.logLevel)); err != nil {
 		return nil, errors.Join(err, s.close())
 	}
-	s.ui = startUI(chosen)
 	return s, nil
 }
 
@@ -96,35 +67,40 @@ func settlePorts(f *folder, wanted ports) (ports, internalPorts, error) {
 	return chosen, inner, f.writeJSON(portsFile, chosen)
 }
 
-// serveUntil proves the stack ready, announces it, and waits for ctx's end or a broken server.
-func (s *stack) serveUntil(ctx context.Context, f *folder) error {
-	proof, cancel := context.WithTimeoutCause(ctx, readyWithin, fmt.Errorf("not ready after %v", readyWithin))
-	defer cancel()
-	if err := probe(proof, s.ports, s.secrets); err != nil {
-		if ctx.Err() != nil {
-			return nil // stopped while starting
+// launch starts the servers one after the other, the slowest last.
+func (s *stack) launch(f *folder, sql *temporalconfig.SQL, inner internalPorts, log *slog.Logger) (err error) {
+	if s.nats, err = startNATS(f.file("nats"), s.ports.NATS, s.secrets.NATS, log); err != nil {
+		return err
+	}
+	if s.s3, err = startS3(f, s.ports.S3, s.secrets.S3); err != nil {
+		return err
+	}
+	s.ui = startUI(s.ports)
+	if s.temporal, err = startTemporal(sql, s.ports, inner, log); err != nil {
+		return fmt.Errorf("temporal, on %s: %w", f.file(databaseFile), err)
+	}
+	return nil
+}
+
+// broken waits for a server to break and says how, or returns nil when ctx ends.
+func (s *stack) broken(ctx context.Context) error {
+	look := time.NewTicker(2 * time.Second)
+	defer look.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case err := <-s.s3.failed:
+			return err
+		case <-look.C:
+			if !s.nats.JetStreamEnabled() {
+				return errors.New("nats: JetStream has switched itself off, as it does when the disk is full or fails: see the log above, make room, and start again")
+			}
 		}
-		return err
-	}
-	ready, err := announce(s.ports, s.secrets)
-	if err != nil {
-		return err
-	}
-	if err := f.writeJSON(readyFile, ready); err != nil {
-		return err
-	}
-	defer os.Remove(f.file(readyFile))
-	fmt.Println(ready.line(f))
-	select {
-	case <-ctx.Done():
-		return nil
-	case err := <-s.s3.failed:
-		return err
 	}
 }
 
-// close stops whatever runs, Temporal first because it is the one that starts new work. It takes stopWithin at most: everything on
-// disk is whole at any moment.
+// close stops what runs. It takes stopWithin at most.
 func (s *stack) close() error {
 	done := make(chan error, 1)
 	go func() { done <- s.stop() }()
@@ -132,11 +108,12 @@ func (s *stack) close() error {
 	case err := <-done:
 		return err
 	case <-time.After(stopWithin):
-		slog.Warn("stopped without waiting for the servers any longer", "after", stopWithin)
+		slog.Warn("the servers take too long to stop: ending without them", "waited", stopWithin)
 		return nil
 	}
 }
 
+// stop stops Temporal first: it is the one that begins new work.
 func (s *stack) stop() (err error) {
 	if s.ui != nil {
 		s.ui.Stop()

@@ -27,7 +27,7 @@ func openFolder(path string) (*folder, error) {
 		return nil, fmt.Errorf("state folder: %w", err)
 	}
 	if err := os.MkdirAll(path, 0o700); err != nil {
-		return nil, fmt.Errorf("make the state folder: %w", err)
+		return nil, fmt.Errorf("the state folder cannot be made, give another --state: %w", err)
 	}
 	if err := requireSpace(path, minFreeBytes); err != nil {
 		return nil, err

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"fmt"
 	"log/slog"
 	"time"
 
@@ -35,12 +34,9 @@ func startTemporal(sql *temporalconfig.SQL, p ports, inner internalPorts, log *s
 		temporal.WithDynamicConfigClient(tuning()),
 	)
 	if err != nil {
-		return nil, fmt.Errorf("temporal: %w", err)
+		return nil, err
 	}
-	if err := server.Start(); err != nil {
-		return nil, fmt.Errorf("temporal, on %s: %w", sql.DatabaseName, err)
-	}
-	return server, nil
+	return server, server.Start()
 }
 
 // tuning is what differs from Temporal's defaults, which are made for clusters.

@@ -1,0 +1,47 @@
+package prune
+
+import (
+	"fmt"
+
+	"github.com/winnow-video/winnow/infer/tensor"
+)
+
+// Gather makes the kept tokens [M,D] of tokens [T,P,D]: a pick is its row, bit
+// by bit; a merged token is the weighted sum of its rows, summed in single precision.
+func Gather[E float32 | tensor.Float16](tokens tensor.Dense[E], s *Selection) (tensor.Dense[E], error) {
+	var none tensor.Dense[E]
+	if err := tokens.Validate(); err != nil {
+		return none, fmt.Errorf("prune: gather: %w", err)
+	}
+	if len(tokens.Shape) != 3 || tokens.Shape[0] != s.T || tokens.Shape[1] != s.P {
+		return none, fmt.Errorf("prune: gather: tokens are %v, the selection is of [%d,%d,…]", []int(tokens.Shape), s.T, s.P)
+	}
+	d := tokens.Shape[2]
+	rows := tensor.Dense[E]{Shape: tensor.Shape{s.T * s.P, d}, Data: tokens.Data}
+	out := tensor.New[E](len(s.Kept), d)
+	for i, k := range s.Kept {
+		if len(k.Sources) == 1 && k.Sources[0].Weight == 1 {
+			copy(out.Row(i), rows.Row(k.Sources[0].Row))
+			continue
+		}
+		blend(out.Row(i), rows, k.Sources)
+	}
+	return out, nil
+}
+
+// blend sets dst to the weighted sum of the source rows.
+func blend[E float32 | tensor.Float16](dst []E, rows tensor.Dense[E], sources []Source) {
+	sum, row := make([]float32, len(dst)), make([]float32, len(dst))
+	for _, s := range sources {
+		single(row, rows.Row(s.Row))
+		for i, x := range row {
+			sum[i] += float32(s.Weight * x)
+		}
+	}
+	switch dst := any(dst).(type) {
+	case []float32:
+		copy(dst, sum)
+	case []tensor.Float16:
+		tensor.Narrow(dst, sum)
+	}
+}

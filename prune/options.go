@@ -1,0 +1,74 @@
+package prune
+
+import (
+	"fmt"
+	"maps"
+	"math"
+	"slices"
+	"strings"
+)
+
+// Options is a policy's settings. Start from Default.
+type Options struct {
+	Method string  // one of Methods; default rediprune
+	Keep   float64 // share of tokens kept, 0 < Keep ≤ 1; default 0.15; none keeps all
+	Alpha  float64 // rediprune: weight of relevance against diversity; default 0.5
+	Tau    float64 // rediprune: above 0, only relevant tokens are candidates; default 0
+	Scope  Scope   // what one selection chooses from; default frame
+	Seed   uint64  // random: another seed, another sample; default 0
+}
+
+// Scope is what one selection chooses from.
+type Scope string
+
+// The scopes.
+const (
+	ScopeFrame Scope = "frame" // every frame keeps its share, as published
+	ScopeClip  Scope = "clip"  // one budget for all T·P tokens, spent where it matters
+)
+
+// Default is ReDiPrune with the paper's settings.
+func Default() Options {
+	return Options{Method: "rediprune", Keep: 0.15, Alpha: 0.5, Scope: ScopeFrame}
+}
+
+// methods is the registry: how to make the rule of every method.
+func methods() map[string]func(Options) rule {
+	return map[string]func(Options) rule{
+		"rediprune": newReDiPrune,
+		"relevant":  newRelevant,
+		"diverse":   newDiverse,
+		"uniform":   newUniform,
+		"random":    newRandom,
+		"none":      newNone,
+	}
+}
+
+// Methods lists what Options.Method may be, sorted.
+func Methods() []string { return slices.Sorted(maps.Keys(methods())) }
+
+// New is the policy that o describes. Its errors name the field.
+func New(o Options) (Policy, error) {
+	if err := o.validate(); err != nil {
+		return nil, fmt.Errorf("prune: %w", err)
+	}
+	return &picker{rule: methods()[o.Method](o), keep: o.Keep, scope: o.Scope}, nil
+}
+
+func (o Options) validate() error {
+	switch {
+	case methods()[o.Method] == nil:
+		return fmt.Errorf("method: %q: want one of %s", o.Method, strings.Join(Methods(), ", "))
+	case !(o.Keep > 0 && o.Keep <= 1):
+		return fmt.Errorf("keep: %g: want more than 0, at most 1: the share of tokens kept", o.Keep)
+	case !finite(o.Alpha) || math.Abs(o.Alpha) > math.MaxFloat32:
+		return fmt.Errorf("alpha: %g: want a finite number", o.Alpha)
+	case !finite(o.Tau):
+		return fmt.Errorf("tau: %g: want a finite number", o.Tau)
+	case o.Scope != ScopeFrame && o.Scope != ScopeClip:
+		return fmt.Errorf("scope: %q: want frame or clip", o.Scope)
+	}
+	return nil
+}
+
+func finite(x float64) bool { return !math.IsNaN(x) && !math.IsInf(x, 0) }

@@ -1,0 +1,110 @@
+package prune
+
+import (
+	"fmt"
+	"slices"
+)
+
+// rule chooses rows of one group. What makes methods differ is here; groups,
+// budgets, relevance and cores are the picker's.
+type rule interface {
+	// usesQuery says whether pick reads group.relevance.
+	usesQuery() bool
+	// pick returns k distinct rows of g in any order, 0 < k ≤ g.n.
+	pick(g group, k int) []int
+}
+
+// group is what one selection chooses from: n consecutive rows of a clip. A
+// group's rows are numbered from 0.
+type group struct {
+	index     int // of the group in its clip
+	n         int
+	d         int
+	unit      []float32 // [n,d]
+	relevance []float32 // [n]; nil unless the rule uses the query
+}
+
+// row is unit row i.
+func (g group) row(i int) []float32 { return g.unit[i*g.d : (i+1)*g.d] }
+
+// picker is the Policy of every rule that keeps tokens as they are.
+type picker struct {
+	rule  rule
+	keep  float64
+	scope Scope
+}
+
+// QueryDependent implements Policy.
+func (p *picker) QueryDependent() bool { return p.rule.usesQuery() }
+
+// Select implements Policy. Frames are chosen from side by side, one goroutine each.
+func (p *picker) Select(c *Clip, query []float32) (*Selection, error) {
+	s := &Selection{T: c.T, P: c.P}
+	if p.rule.usesQuery() {
+		relevance, err := c.relevance(query)
+		if err != nil {
+			return nil, err
+		}
+		s.Relevance = relevance
+	}
+	groups := c.groups(p.scope, s.Relevance)
+	picked := make([][]int, len(groups))
+	spread(len(groups), func(i int) {
+		g := groups[i]
+		picked[i] = p.rule.pick(g, budget(g.n, p.keep))
+		slices.Sort(picked[i])
+	})
+	s.Kept = c.tokens(groups[0].n, picked)
+	return s, nil
+}
+
+// relevance is V̂·q̂: the cosine of every row and the query fitted to width D, [T·P].
+func (c *Clip) relevance(query []float32) ([]float32, error) {
+	if len(query) == 0 {
+		return nil, fmt.Errorf("prune: this method selects by a query, and the query is empty")
+	}
+	q := fit(query, c.D)
+	if !normalise(q) {
+		return nil, fmt.Errorf("prune: the query holds a NaN or an infinity")
+	}
+	relevance := make([]float32, c.T*c.P)
+	spread(c.T, func(t int) {
+		for i := t * c.P; i < (t+1)*c.P; i++ {
+			relevance[i] = dot(c.row(i), q)
+		}
+	})
+	return relevance, nil
+}
+
+// groups cuts the clip by scope into groups of equal size.
+func (c *Clip) groups(scope Scope, relevance []float32) []group {
+	n, count := c.P, c.T
+	if scope == ScopeClip {
+		n, count = c.T*c.P, 1
+	}
+	groups := make([]group, count)
+	for i := range groups {
+		groups[i] = group{index: i, n: n, d: c.D, unit: c.unit[i*n*c.D : (i+1)*n*c.D]}
+		if relevance != nil {
+			groups[i].relevance = relevance[i*n : (i+1)*n]
+		}
+	}
+	return groups
+}
+
+// tokens lists the rows picked, ascending in every group of n, as kept tokens.
+func (c *Clip) tokens(n int, picked [][]int) []Token {
+	total := 0
+	for _, rows := range picked {
+		total += len(rows)
+	}
+	kept, sources := make([]Token, 0, total), make([]Source, 0, total)
+	for g, rows := range picked {
+		for _, r := range rows {
+			row := g*n + r
+			sources = append(sources, Source{Row: row, Weight: 1})
+			kept = append(kept, Token{Frame: row / c.P, Cell: row % c.P, Sources: sources[len(sources)-1 : len(sources) : len(sources)]})
+		}
+	}
+	return kept
+}

@@ -1,0 +1,116 @@
+package workflows
+
+import (
+	"context"
+
+	"go.temporal.io/sdk/activity"
+	"go.temporal.io/sdk/worker"
+	"go.temporal.io/sdk/workflow"
+
+	"github.com/winnow-video/winnow/workflows/job"
+)
+
+// Activity is an activity's name, with the types of what goes in and what comes out.
+type Activity[In, Out any] string
+
+// The activities, in the order a job meets them. Every one may be repeated, and
+// finds what an earlier attempt has stored.
+const (
+	Tell     Activity[Status, struct{}]         = "Tell"     // stores state.json and publishes the state
+	Plan     Activity[PageInput, PagePlan]      = "Plan"     // groups a page's open items into videos
+	Locate   Activity[VideoInput, Located]      = "Locate"   // finds the source's identity and what is made of it
+	Decode   Activity[StageInput, Spent]        = "Decode"   // source → clip
+	Encode   Activity[StageInput, Spent]        = "Encode"   // clip → tokens
+	Prune    Activity[StageInput, Items]        = "Prune"    // tokens → kept tokens, every question and variant
+	Answer   Activity[StageInput, Items]        = "Answer"   // kept tokens → replies, at most 16 questions
+	Record   Activity[RecordInput, Tally]       = "Record"   // replies and failures → the video's draft
+	Close    Activity[CloseInput, Tally]        = "Close"    // drafts → the page's records, once
+	Finalise Activity[FinaliseInput, JobResult] = "Finalise" // page records → result files and summary
+)
+
+// PagePlan is a page's open items by video.
+type PagePlan struct {
+	Videos [][]Ask `json:"videos"`
+}
+
+// Located is what Locate found.
+type Located struct {
+	Keys
+	HaveClip   bool  `json:"have_clip"`
+	HaveTokens bool  `json:"have_tokens"`
+	Spent      Spent `json:"spent"`
+}
+
+// StageInput is a video, or some of its questions, and the artifacts they share.
+type StageInput struct {
+	VideoInput
+	Keys
+}
+
+// Spent is what one activity took.
+type Spent struct {
+	QueueMS      int64 `json:"queue_ms"` // until a worker took it
+	WorkMS       int64 `json:"work_ms"`
+	BytesFetched int64 `json:"bytes_fetched,omitempty"`
+	Attempt      int   `json:"attempt"`
+}
+
+// Items is what became of a stage's items.
+type Items struct {
+	Failed []ItemFailure `json:"failed,omitempty"`
+	Cached int           `json:"cached"` // of the items, how many an earlier run had made
+	Spent  Spent         `json:"spent"`
+}
+
+// ItemFailure is the typed end of one variant of one line.
+type ItemFailure struct {
+	Line    int         `json:"line"`
+	Variant int         `json:"variant"`
+	Failure job.Failure `json:"failure"`
+}
+
+// RecordInput is all that is known of a video's items.
+type RecordInput struct {
+	StageInput
+	Failure *job.Failure  `json:"failure,omitempty"` // of every item without an answer
+	Failed  []ItemFailure `json:"failed,omitempty"`
+	Run     job.Run       `json:"outcome"` // the volatile part of the records
+}
+
+// CloseInput is a page whose videos are closed.
+type CloseInput struct {
+	PageInput
+	Open job.Code `json:"open"` // the end of items without a draft
+}
+
+// FinaliseInput is a job whose pages are closed.
+type FinaliseInput struct {
+	JobInput
+	State job.State `json:"state"`
+	Open  job.Code  `json:"open"` // the end of items of pages that never opened
+}
+
+// Register binds the activity's name to f.
+func (a Activity[In, Out]) Register(r worker.ActivityRegistry, f func(context.Context, In) (Out, error)) {
+	r.RegisterActivityWithOptions(f, activity.RegisterOptions{Name: string(a)})
+}
+
+func (a Activity[In, Out]) on(ctx workflow.Context, queue string, in In) (Out, error) {
+	var out Out
+	err := workflow.ExecuteActivity(workflow.WithActivityOptions(ctx, onQueue(queue)), string(a), in).Get(ctx, &out)
+	return out, err
+}
+
+// untilDone runs until it is done, or there is a definite reason why it cannot be.
+func (a Activity[In, Out]) untilDone(ctx workflow.Context, in In) (Out, error) {
+	var out Out
+	err := workflow.ExecuteActivity(workflow.WithActivityOptions(ctx, untilDone(QueueMain)), string(a), in).Get(ctx, &out)
+	return out, err
+}
+
+// here runs in the process that runs the workflow: for glue of milliseconds.
+func (a Activity[In, Out]) here(ctx workflow.Context, in In) (Out, error) {
+	var out Out
+	err := workflow.ExecuteLocalActivity(workflow.WithLocalActivityOptions(ctx, inProcess()), string(a), in).Get(ctx, &out)
+	return out, err
+}

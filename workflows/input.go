@@ -1,0 +1,98 @@
+package workflows
+
+import (
+	"github.com/winnow-video/winnow/workflows/artifact"
+	"github.com/winnow-video/winnow/workflows/job"
+)
+
+// JobInput starts a Job whose job.yaml and pages are stored.
+type JobInput struct {
+	Run
+	Pages        int        `json:"pages"`
+	Items        int        `json:"items"`                   // lines of the manifest
+	Variants     int        `json:"variants"`                // pruning settings
+	FailureShare float64    `json:"failure_share,omitempty"` // the job stops above it; 0: never
+	Retry        []job.Kind `json:"retry,omitempty"`         // what a later generation tries again
+	Window       Window     `json:"window,omitzero"`
+	Paused       bool       `json:"paused,omitempty"`
+	Progress     Progress   `json:"progress,omitzero"` // what continuing as new carries on
+}
+
+// Window bounds what is open at once. Zero fields take their defaults.
+type Window struct {
+	Pages  int `json:"pages,omitempty"`  // open in a Job; default 2
+	Videos int `json:"videos,omitempty"` // open in a Page; default 16
+	Turn   int `json:"turn,omitempty"`   // pages after which a Job continues as new; default 200
+}
+
+func (w Window) withDefaults() Window {
+	if w.Pages <= 0 {
+		w.Pages = 2
+	}
+	if w.Videos <= 0 {
+		w.Videos = 16
+	}
+	if w.Turn <= 0 {
+		w.Turn = 200
+	}
+	return w
+}
+
+// Progress is how far a Job has come.
+type Progress struct {
+	Next  int    `json:"next"`  // pages before it are closed
+	Began string `json:"began"` // RFC 3339, UTC
+	Tally Tally  `json:"tally"`
+}
+
+// PageInput is one page of a job.
+type PageInput struct {
+	Run
+	Page         int        `json:"page"`
+	Retry        []job.Kind `json:"retry,omitempty"`
+	FailureShare float64    `json:"failure_share,omitempty"`
+	Before       Tally      `json:"before,omitzero"` // the job's, when the page began
+	Videos       int        `json:"videos"`          // open at once
+}
+
+// Ask is one line of a page and the variants wanted of it.
+type Ask struct {
+	Line     int   `json:"line"`               // 0-based
+	Variants []int `json:"variants,omitempty"` // indices into Spec.Prune; empty: all
+}
+
+// VideoInput is one video of a page with its questions, at most 64 of them.
+type VideoInput struct {
+	Run
+	Page  int   `json:"page"`
+	Video int   `json:"video"` // number within the page
+	Asks  []Ask `json:"asks"`
+}
+
+// JobResult is how a Job closed.
+type JobResult struct {
+	V     int       `json:"v"`
+	State job.State `json:"state"`
+	Tally Tally     `json:"tally"`
+}
+
+// Status is where a Job stands: the answer to QueryStatus and the content of state.json.
+type Status struct {
+	V          int       `json:"v"`
+	Job        string    `json:"job"`
+	State      job.State `json:"state"`
+	Generation int       `json:"generation"`
+	Pages      int       `json:"pages"`
+	PagesDone  int       `json:"pages_done"`
+	Items      int       `json:"items"`
+	Variants   int       `json:"variants"`
+	Tally      Tally     `json:"tally"`
+	Began      string    `json:"began"`   // RFC 3339, UTC
+	Updated    string    `json:"updated"` // RFC 3339, UTC
+}
+
+// Keys are the artifacts every question of a video shares.
+type Keys struct {
+	Clip   artifact.Key `json:"clip"`
+	Tokens artifact.Key `json:"tokens"`
+}

@@ -1,0 +1,154 @@
+package bundle
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+)
+
+// Version is the version of bundle.json that this package reads.
+const Version = 1
+
+// The files of a bundle beside bundle.json.
+const (
+	ManifestFile   = "bundle.json"
+	VisionFile     = "vision.onnx"              // pixels U8 [B,H,W,3] → tokens F16 [B,P,D]
+	ProjectorFile  = "projector.onnx"           // tokens F16 [M,D] → rows F32 [M,E]
+	EmbeddingsFile = "embed_tokens.safetensors" // embed_tokens F16 [V,E]
+	DecoderFile    = "decoder.onnx"             // see deploy/bundle/graphs.py for names and shapes
+	TokenizerFile  = "tokenizer.json"
+)
+
+// Manifest is bundle.json: everything about a model that is no weight. It is
+// written by deploy/bundle/export.py, which reads it from the model.
+type Manifest struct {
+	V                int             `json:"v"`
+	Name             string          `json:"name"`
+	Licence          string          `json:"licence"` // SPDX, of the weights
+	CreatedBy        string          `json:"created_by"`
+	Files            map[string]File `json:"files"`
+	Image            Image           `json:"image"`
+	Grid             [2]int          `json:"grid"`          // rows and columns of a frame's tokens
+	ExtraLeading     int             `json:"extra_leading"` // tokens before the grid's: a CLS that can be selected, not drawn
+	Layout           Layout          `json:"layout"`
+	FramePrefix      string          `json:"frame_prefix"` // per_frame: text before a frame's rows, with {i}, {t}, {time_s}
+	Newline          Newline         `json:"newline"`
+	Frames           Frames          `json:"frames"`
+	Images           Images          `json:"images"`
+	Template         Template        `json:"template"`
+	Tokenize         Tokenize        `json:"tokenize"`
+	LetterIDs        []int32         `json:"letter_ids"` // of A, B, … as the first token of an answer
+	BOS              *int32          `json:"bos"`        // put before the prompt; null is none
+	EOS              []int32         `json:"eos"`        // any of them ends an answer
+	RoPE             RoPE            `json:"rope"`
+	Context          int             `json:"context"` // tokens, prompt and answer together
+	Dims             Dims            `json:"dims"`
+	RelevanceTrained bool            `json:"relevance_trained"` // trained so that questions align with patches
+}
+
+// File is a file's content.
+type File struct {
+	SHA256 string `json:"sha256"` // hex
+	Size   int64  `json:"size"`   // bytes
+}
+
+// Image says how a frame becomes pixels: Size² of them. Mean and Std are applied in vision.onnx.
+type Image struct {
+	Size   int        `json:"size"`
+	Resize Resize     `json:"resize"`
+	Mean   [3]float64 `json:"mean"` // of values 0..1
+	Std    [3]float64 `json:"std"`
+}
+
+// Resize is how a frame of any shape becomes a square.
+type Resize string
+
+// The ways to make a square, all with Pillow's antialiased bicubic kernel.
+const (
+	ShortestCrop Resize = "shortest_crop" // shortest edge to size, then the centre
+	Squash       Resize = "squash"        // both edges to size
+	Pad          Resize = "pad"           // longest edge to size, the rest mean colour
+)
+
+// Layout is where the visual rows stand in the prompt.
+type Layout string
+
+// The layouts.
+const (
+	Joined   Layout = "joined"    // all frames' rows in one run
+	PerFrame Layout = "per_frame" // every frame's rows after a prefix of their own
+)
+
+// Newline is where the model's newline row stands among visual rows.
+type Newline string
+
+// The newline placements.
+const (
+	NewlineNone  Newline = "none"
+	NewlineFrame Newline = "frame"
+	NewlineRow   Newline = "row"
+	NewlineEnd   Newline = "end"
+)
+
+// Frames is how many frames the model looks at.
+type Frames struct {
+	Default int `json:"default"`
+	Fixed   int `json:"fixed,omitempty"` // the model takes this many and no other
+}
+
+// Images says whether a still image may stand for a video.
+type Images string
+
+// What an image can be.
+const (
+	ImageIsFrame      Images = "frame" // a clip of one frame
+	ImageNotSupported Images = "unsupported"
+)
+
+// Tokenize says what is tokenised at a time.
+type Tokenize string
+
+// The ways of tokenising a prompt.
+const (
+	TokenizeWhole   Tokenize = "hf"       // the prompt with its placeholders, as the model's processor does
+	TokenizePerSide Tokenize = "per_side" // each side of a placeholder on its own
+)
+
+// RoPE is the loaded model's effective rotary embedding. The decoder graph
+// holds its frequencies; they are recorded here for engines that do not.
+type RoPE struct {
+	Theta  float64 `json:"theta"`
+	Type   string  `json:"type"` // "default" is unscaled
+	Factor float64 `json:"factor"`
+}
+
+// ReadManifest parses bundle.json strictly: another version, an unknown or a
+// missing field and a value out of range are refused, each by name.
+func ReadManifest(text []byte) (*Manifest, error) {
+	var version struct {
+		V int `json:"v"`
+	}
+	if err := json.Unmarshal(text, &version); err != nil {
+		return nil, fmt.Errorf("%s: %w", ManifestFile, err)
+	}
+	if version.V != Version {
+		return nil, fmt.Errorf("%s: v is %d, and this build reads %d: export the model again", ManifestFile, version.V, Version)
+	}
+	m := &Manifest{}
+	strict := json.NewDecoder(bytes.NewReader(text))
+	strict.DisallowUnknownFields()
+	if err := strict.Decode(m); err != nil {
+		return nil, fmt.Errorf("%s: %w", ManifestFile, err)
+	}
+	if _, err := strict.Token(); err != io.EOF {
+		return nil, fmt.Errorf("%s: text after the object", ManifestFile)
+	}
+	if err := m.validate(); err != nil {
+		return nil, fmt.Errorf("%s: %w", ManifestFile, err)
+	}
+	return m, nil
+}
+
+// Tokens is P, the visual tokens of one frame.
+func (m *Manifest) Tokens() int { return m.ExtraLeading + m.Grid[0]*m.Grid[1] }

@@ -1,0 +1,144 @@
+package bundle
+
+import "github.com/winnow-video/winnow/workflows/job"
+
+// Question is what a prompt is made of: a question about the frames of a clip.
+type Question struct {
+	Text     string
+	Options  []string  // at most len(Letters)
+	Times    []float64 // [T], PTS of the frames looked at, seconds
+	Duration float64   // of the video, seconds
+}
+
+// Prompt is the one sequence that the language model reads: text and visual
+// rows in order, without gaps.
+type Prompt struct {
+	Segments []Segment
+	Len      int // L: text tokens and visual rows
+	Visual   int // M: visual rows
+
+	tail int // first segment after the last visual rows
+}
+
+// Segment is a run of text tokens (IDs) or, without any, of visual rows: rows
+// First ≤ i < First+Rows of the kept tokens, all of frame Frame.
+type Segment struct {
+	IDs   []int32
+	Frame int
+	First int
+	Rows  int
+}
+
+// Prompt assembles the prompt of q with kept[t] visual rows of frame t. Frames
+// of which nothing was kept are not mentioned.
+func (b *Bundle) Prompt(q Question, kept []int) (Prompt, error) {
+	if err := b.accepts(q, kept); err != nil {
+		return Prompt{}, err
+	}
+	values := b.template.values(q)
+	var p Prompt
+	side := fill(b.template.head, values)
+	for t, rows := range kept {
+		if rows == 0 {
+			continue
+		}
+		if b.Layout == PerFrame {
+			side = append(side, b.template.framePrefix(q, t)...)
+		}
+		p.text(b.tokenizer.EncodeTexts(side), b.BOS)
+		p.rows(t, rows)
+		side = nil
+	}
+	p.tail = len(p.Segments)
+	p.text(b.tokenizer.EncodeTexts(append(side, fill(b.template.tail, values)...)), b.BOS)
+	return p, nil
+}
+
+// accepts refuses what no prompt can be made of.
+func (b *Bundle) accepts(q Question, kept []int) error {
+	if len(q.Options) > len(b.LetterIDs) {
+		return job.Fail(job.StageAnswer, job.ConfigInvalid, "%d options, but the bundle has letters for %d", len(q.Options), len(b.LetterIDs))
+	}
+	if len(kept) != len(q.Times) {
+		return job.Fail(job.StageAnswer, job.ModelContract, "kept tokens of %d frames, but the clip has %d", len(kept), len(q.Times))
+	}
+	return nil
+}
+
+// text appends ids; the first of a prompt come after bos.
+func (p *Prompt) text(ids []int32, bos *int32) {
+	if p.Len == 0 && bos != nil {
+		ids = append([]int32{*bos}, ids...)
+	}
+	if len(ids) == 0 {
+		return
+	}
+	p.Segments = append(p.Segments, Segment{IDs: ids})
+	p.Len += len(ids)
+}
+
+// rows appends n visual rows of frame t.
+func (p *Prompt) rows(t, n int) {
+	p.Segments = append(p.Segments, Segment{Frame: t, First: p.Visual, Rows: n})
+	p.Len += n
+	p.Visual += n
+}
+
+// Tail is the ids after the last visual rows: what query vector `prompt` is made of.
+func (p Prompt) Tail() []int32 {
+	var ids []int32
+	for _, s := range p.Segments[p.tail:] {
+		ids = append(ids, s.IDs...)
+	}
+	return ids
+}
+
+// Second is the prompt's second text token, of which `released` makes its
+// query; nil if there is none.
+func (p Prompt) Second() []int32 {
+	var ids []int32
+	for _, s := range p.Segments {
+		if ids = append(ids, s.IDs...); len(ids) > 1 {
+			return ids[1:2]
+		}
+	}
+	return nil
+}
+
+// QueryIDs returns the token ids that the query vector of q comes from: prune
+// makes it of their embeddings. They do not depend on what is kept.
+func (b *Bundle) QueryIDs(kind job.Query, q Question) ([]int32, error) {
+	if kind == job.QueryQuestion {
+		return b.tokenizer.EncodeTexts(user(q.Text)), nil
+	}
+	kept := make([]int, len(q.Times))
+	for t := range kept {
+		kept[t] = b.Tokens()
+	}
+	p, err := b.Prompt(q, kept)
+	if err != nil {
+		return nil, err
+	}
+	switch kind {
+	case job.QueryPrompt:
+		return p.Tail(), nil
+	case job.QueryReleased:
+		return p.Second(), nil
+	}
+	return nil, job.Fail(job.StagePrune, job.ConfigInvalid, "query %q: want prompt, question or released", kind)
+}
+
+// Fits refuses a prompt that leaves no room for maxTokens of answer.
+func (b *Bundle) Fits(p Prompt, maxTokens int) error {
+	if p.Len+maxTokens <= b.Context {
+		return nil
+	}
+	return job.Fail(job.StageAnswer, job.ConfigContext,
+		"%d text tokens, %d visual tokens and %d to answer exceed the model's context of %d: lower frames, prune.keep or generate.max_tokens, or set fit: trim",
+		p.Len-p.Visual, p.Visual, maxTokens, b.Context)
+}
+
+// Room is how many visual rows fit beside p's text and maxTokens of answer.
+func (b *Bundle) Room(p Prompt, maxTokens int) int {
+	return max(0, b.Context-maxTokens-(p.Len-p.Visual))
+}

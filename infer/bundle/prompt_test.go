@@ -1,0 +1,170 @@
+package bundle
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/winnow-video/winnow/workflows/job"
+)
+
+func testQuestion() Question {
+	return Question{
+		Text: "What colour is the circle?", Options: []string{"red", "green"},
+		Times: []float64{0, 1.25, 2.5}, Duration: 3.75,
+	}
+}
+
+// outline writes a prompt as text, visual rows as [frame first+rows].
+func outline(t *testing.T, b *Bundle, p Prompt) []string {
+	t.Helper()
+	var out []string
+	for _, s := range p.Segments {
+		text, err := b.Tokenizer().Decode(s.IDs)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if s.IDs == nil {
+			text = "[" + string(rune('0'+s.Frame)) + " " + string(rune('0'+s.First)) + "+" + string(rune('0'+s.Rows)) + "]"
+		}
+		out = append(out, text)
+	}
+	return out
+}
+
+func TestPromptPerFrame(t *testing.T) {
+	t.Parallel()
+	b := openBundle(t, nil)
+	p, err := b.Prompt(testQuestion(), []int{2, 0, 3})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []string{
+		"USER: 3 frames. frame 1 at 0.00:", "[0 0+2]", " frame 3 at 2.50:", "[2 2+3]",
+		" What colour is the circle?\nA. red\nB. green\nAnswer with the option's letter. ASSISTANT:",
+	}
+	if diff := cmp.Diff(want, outline(t, b, p)); diff != "" {
+		t.Errorf("prompt (-want +got):\n%s", diff)
+	}
+	total := 0
+	for _, s := range p.Segments {
+		total += len(s.IDs) + s.Rows
+	}
+	if p.Len != total || p.Visual != 5 {
+		t.Errorf("L = %d, M = %d, want %d and 5", p.Len, p.Visual, total)
+	}
+	if first := p.Segments[0].IDs[0]; first != *b.BOS {
+		t.Errorf("the prompt begins with id %d, want bos %d", first, *b.BOS)
+	}
+}
+
+func TestPromptJoinedWithoutOptions(t *testing.T) {
+	t.Parallel()
+	b := openBundle(t, func(m *Manifest) {
+		m.Layout, m.FramePrefix, m.BOS = Joined, "", nil
+		m.Template.Prompt = "{frames}{times} of {duration_s} s: {question}{options}"
+	})
+	q := testQuestion()
+	q.Options = nil
+	p, err := b.Prompt(q, []int{1, 1, 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []string{"[0 0+1]", "[1 1+1]", "[2 2+1]", "0.00s,1.25s,2.50s of 3.75 s: What colour is the circle?"}
+	if diff := cmp.Diff(want, outline(t, b, p)); diff != "" {
+		t.Errorf("prompt (-want +got):\n%s", diff)
+	}
+}
+
+func TestPromptTextIsTheUsersAlone(t *testing.T) {
+	t.Parallel()
+	b := openBundle(t, nil)
+	q := testQuestion()
+	q.Text = "{frames}</s>{options}<image>"
+	p, err := b.Prompt(q, []int{1, 1, 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, id := range p.Tail() {
+		if b.Tokenizer().special[id] {
+			t.Errorf("the question put special token %d into the prompt", id)
+		}
+	}
+	if got := outline(t, b, p); !strings.Contains(got[len(got)-1], q.Text) {
+		t.Errorf("the prompt ends %q, want the question %q in it as written", got[len(got)-1], q.Text)
+	}
+}
+
+func TestQueryIDs(t *testing.T) {
+	t.Parallel()
+	b := openBundle(t, nil)
+	q := testQuestion()
+	p, err := b.Prompt(q, []int{1, 2, 3})
+	if err != nil {
+		t.Fatal(err)
+	}
+	tests := []struct {
+		kind job.Query
+		want []int32
+	}{
+		{job.QueryPrompt, p.Segments[len(p.Segments)-1].IDs},
+		{job.QueryQuestion, b.Tokenizer().Encode(q.Text)},
+		{job.QueryReleased, p.Segments[0].IDs[1:2]},
+	}
+	for _, test := range tests {
+		got, err := b.QueryIDs(test.kind, q)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(test.want, got); diff != "" {
+			t.Errorf("ids of query %s (-want +got):\n%s", test.kind, diff)
+		}
+	}
+	if _, err := b.QueryIDs("answer", q); err == nil {
+		t.Error("an unknown query was accepted")
+	}
+}
+
+func TestPromptRefuses(t *testing.T) {
+	t.Parallel()
+	b := openBundle(t, nil)
+	many := testQuestion()
+	many.Options = []string{"1", "2", "3", "4"}
+	tests := []struct {
+		q    Question
+		kept []int
+		code job.Code
+	}{
+		{many, []int{1, 1, 1}, job.ConfigInvalid},
+		{testQuestion(), []int{1}, job.ModelContract},
+	}
+	for _, test := range tests {
+		_, err := b.Prompt(test.q, test.kept)
+		var failure *job.Failure
+		if !errors.As(err, &failure) || failure.Code != test.code {
+			t.Errorf("%d options, %v kept: %v, want %s", len(test.q.Options), test.kept, err, test.code)
+		}
+	}
+}
+
+func TestFitsCountsTheAnswerToo(t *testing.T) {
+	t.Parallel()
+	b := openBundle(t, nil)
+	p, err := b.Prompt(testQuestion(), []int{4, 4, 4})
+	if err != nil {
+		t.Fatal(err)
+	}
+	room := b.Context - p.Len
+	if err := b.Fits(p, room); err != nil {
+		t.Errorf("a prompt of %d and %d to answer: %v, want it to fit %d", p.Len, room, err, b.Context)
+	}
+	var failure *job.Failure
+	if err := b.Fits(p, room+1); !errors.As(err, &failure) || failure.Code != job.ConfigContext {
+		t.Errorf("one token too many: %v, want %s", err, job.ConfigContext)
+	}
+	if got := b.Room(p, room+1); got != p.Visual-1 {
+		t.Errorf("room for %d visual rows, want %d", got, p.Visual-1)
+	}
+}

@@ -68,11 +68,15 @@ func (d Dims) Encode(frames int) float64 {
 
 // Project counts the projector over rows (real).
 func (d Dims) Project(rows int) float64 {
-	var weights float64
+	return 2 * float64(rows) * float64(d.projectorWeights())
+}
+
+func (d Dims) projectorWeights() int {
+	weights := 0
 	for i := 1; i < len(d.Projector); i++ {
-		weights += float64(d.Projector[i-1]) * float64(d.Projector[i])
+		weights += d.Projector[i-1] * d.Projector[i]
 	}
-	return 2 * float64(rows) * weights
+	return weights
 }
 
 // Prefill counts reading n tokens behind past ones (real). The head runs once.

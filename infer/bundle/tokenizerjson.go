@@ -184,6 +184,9 @@ func (t *Tokenizer) readAdded(added []addedToken) error {
 		if a.SingleWord || a.LStrip || a.RStrip || a.Content == "" {
 			return fmt.Errorf("added token %d %q: single_word, lstrip and rstrip are not supported, nor is an empty one", a.ID, a.Content)
 		}
+		if other, taken := t.text[a.ID]; taken && other != a.Content {
+			return fmt.Errorf("added token %d %q: model.vocab has %q there", a.ID, a.Content, other)
+		}
 		t.text[a.ID], t.added[a.Content], t.special[a.ID] = a.Content, a.ID, a.Special
 		contents = append(contents, regexp.QuoteMeta(a.Content))
 	}

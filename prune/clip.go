@@ -77,9 +77,15 @@ func normalise(v []float32) bool {
 
 // norm is v's L2 norm. NaNs and infinities reach the result.
 func norm(v []float32) float64 {
-	sum := 0.0
-	for _, x := range v {
-		sum += float64(x) * float64(x)
+	var s0, s1, s2, s3 float64 // four sums, so that an addition need not wait for the last
+	for ; len(v) >= 4; v = v[4:] {
+		s0 += float64(v[0]) * float64(v[0])
+		s1 += float64(v[1]) * float64(v[1])
+		s2 += float64(v[2]) * float64(v[2])
+		s3 += float64(v[3]) * float64(v[3])
 	}
-	return math.Sqrt(sum)
+	for _, x := range v {
+		s0 += float64(x) * float64(x)
+	}
+	return math.Sqrt((s0 + s2) + (s1 + s3))
 }

@@ -16,8 +16,8 @@ func greedy(g group, candidates, picked []int, bonus []float32, k int) []int {
 	for len(picked) < k {
 		top := &q[0]
 		if top.met < len(picked) {
-			q.meet(top, g, picked[top.met])
-			q.sink()
+			top.meet(g, picked[top.met])
+			q.sink(0)
 			continue
 		}
 		picked = append(picked, top.row)
@@ -41,6 +41,13 @@ func (b bound) before(other bound) bool {
 	return b.score > other.score || b.score == other.score && b.position < other.position
 }
 
+// meet lowers b to what a further pick leaves of it.
+func (b *bound) meet(g group, pick int) {
+	b.similarity = max(b.similarity, dot(g.row(b.row), g.row(pick)))
+	b.score = (1 - b.similarity) + b.bonus
+	b.met++
+}
+
 // bounds is a heap, the highest bound first.
 type bounds []bound
 
@@ -55,33 +62,26 @@ func newBounds(g group, candidates []int, first int, bonus []float32) bounds {
 		if bonus != nil {
 			b.bonus = bonus[row]
 		}
-		q.meet(&b, g, first)
+		b.meet(g, first)
 		q = append(q, b)
 	}
 	for i := len(q)/2 - 1; i >= 0; i-- {
-		q.sinkFrom(i)
+		q.sink(i)
 	}
 	return q
 }
 
-// meet lowers b to what a further pick leaves of it.
-func (q bounds) meet(b *bound, g group, pick int) {
-	b.similarity = max(b.similarity, dot(g.row(b.row), g.row(pick)))
-	b.score = (1 - b.similarity) + b.bonus
-	b.met++
-}
-
+// drop takes the first bound off.
 func (q bounds) drop() bounds {
 	last := len(q) - 1
 	q[0] = q[last]
 	q = q[:last]
-	q.sink()
+	q.sink(0)
 	return q
 }
 
-func (q bounds) sink() { q.sinkFrom(0) }
-
-func (q bounds) sinkFrom(i int) {
+// sink moves bound i down to where no bound below it is to be looked at before it.
+func (q bounds) sink(i int) {
 	for {
 		child := 2*i + 1
 		if child >= len(q) {

@@ -23,15 +23,19 @@ func SelectFile(in *tensor.File, o Options) (*tensor.File, error) {
 			return nil, fmt.Errorf("prune: method %s: %w", o.Method, err)
 		}
 	}
-	out := &tensor.File{Metadata: o.metadata()}
-	if in.Tensors["visual_tokens"].DType == tensor.F16 {
-		err = selectInto[tensor.Float16](out, in, policy, query)
-	} else {
-		err = selectInto[float32](out, in, policy, query)
+	var out *tensor.File
+	switch t := in.Tensors["visual_tokens"]; t.DType {
+	case tensor.F16:
+		out, err = selectTokens[tensor.Float16](in, policy, query)
+	case tensor.F32, "": // "" is absent, which Get puts in words
+		out, err = selectTokens[float32](in, policy, query)
+	default:
+		err = fmt.Errorf("prune: tensor \"visual_tokens\" is %s, want F16 or F32", t.DType)
 	}
 	if err != nil {
 		return nil, err
 	}
+	out.Metadata = o.metadata()
 	return out, nil
 }
 
@@ -58,36 +62,42 @@ func (o Options) metadata() map[string]string {
 	}
 }
 
-// selectInto prunes visual_tokens of element type E and puts the outcome into out.
-func selectInto[E float32 | tensor.Float16](out, in *tensor.File, policy Policy, query []float32) error {
+// selectTokens prunes visual_tokens of element type E.
+func selectTokens[E float32 | tensor.Float16](in *tensor.File, policy Policy, query []float32) (*tensor.File, error) {
 	tokens, err := tensor.Get[E](in, "visual_tokens")
 	if err != nil {
-		return fmt.Errorf("prune: %w", err)
+		return nil, fmt.Errorf("prune: %w", err)
 	}
 	if len(tokens.Shape) == 2 {
 		tokens.Shape = append(tensor.Shape{1}, tokens.Shape...)
 	}
 	clip, err := NewClip(tokens)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	selection, err := policy.Select(clip, query)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	kept, err := Gather(tokens, selection)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	m := len(selection.Kept)
+	out := &tensor.File{}
+	tensor.Put(out, "kept_tokens", kept)
+	putPlaces(out, selection)
+	return out, nil
+}
+
+// putPlaces puts where the kept tokens stand.
+func putPlaces(out *tensor.File, s *Selection) {
+	m := len(s.Kept)
 	keepIdx, frame, cell := tensor.New[int64](m), tensor.New[int32](m), tensor.New[int32](m)
-	for i, row := range selection.Rows() {
-		keepIdx.Data[i] = int64(row)
-		frame.Data[i], cell.Data[i] = int32(row/clip.P), int32(row%clip.P)
+	for i, k := range s.Kept {
+		keepIdx.Data[i] = int64(k.Frame*s.P + k.Cell)
+		frame.Data[i], cell.Data[i] = int32(k.Frame), int32(k.Cell)
 	}
 	tensor.Put(out, "keep_idx", keepIdx)
-	tensor.Put(out, "kept_tokens", kept)
 	tensor.Put(out, "frame", frame)
 	tensor.Put(out, "cell", cell)
-	return nil
 }

@@ -1,7 +1,6 @@
 package prune
 
 import (
-	"errors"
 	"math"
 	"math/rand/v2"
 	"slices"
@@ -225,6 +224,18 @@ func TestHalfPrecisionSelectsAsItsValuesDo(t *testing.T) {
 	}
 }
 
+// A row's length does not count, down to 1e-12; below, it is what is left of one.
+func TestRowsAreOfUnitLength(t *testing.T) {
+	t.Parallel()
+	c := clipOf(t, []float32{3, 4, 3e-11, 4e-11, 3e-13, 4e-13, 3e37, 4e37, 0, 0}, 1, 5, 2)
+	want := []float32{0.6, 0.8, 0.6, 0.8, 0.3, 0.4, 0.6, 0.8, 0, 0}
+	for i, x := range c.unit {
+		if math.Abs(float64(x-want[i])) > 1e-6 {
+			t.Errorf("row %d: %v, want %v", i/2, c.row(i/2), want[i/2*2:i/2*2+2])
+		}
+	}
+}
+
 func TestNewClipRefuses(t *testing.T) {
 	t.Parallel()
 	for _, x := range []float32{float32(math.NaN()), float32(math.Inf(1)), float32(math.Inf(-1))} {
@@ -413,7 +424,7 @@ func TestSelectFileRefuses(t *testing.T) {
 	}{
 		{`tensor "text_query" is not in the file, which has visual_tokens`, func(f *tensor.File) { tensor.Put(f, "visual_tokens", tokens) }},
 		{`tensor "visual_tokens" is not in the file, which has text_query`, func(f *tensor.File) { tensor.Put(f, "text_query", query) }},
-		{`tensor "visual_tokens": elements are U8, want F32`, func(f *tensor.File) {
+		{`tensor "visual_tokens" is U8, want F16 or F32`, func(f *tensor.File) {
 			tensor.Put(f, "visual_tokens", tensor.New[uint8](4, 2))
 			tensor.Put(f, "text_query", query)
 		}},
@@ -429,7 +440,7 @@ func TestSelectFileRefuses(t *testing.T) {
 		in := &tensor.File{}
 		c.fill(in)
 		if out, err := SelectFile(in, Default()); out != nil || err == nil || !strings.Contains(err.Error(), c.want) {
-			t.Errorf("%v, want %q", errors.Unwrap(err), c.want)
+			t.Errorf("%v, want %q", err, c.want)
 		}
 	}
 }

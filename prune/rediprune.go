@@ -46,7 +46,7 @@ func (r rediprune) candidates(relevance []float32, k int) []int {
 		return ascending(n)
 	}
 	if k < n/2 {
-		return top(relevance, min(n, max(3*k, k+1)))
+		return top(relevance, min(n, 3*k))
 	}
 	pass := slices.DeleteFunc(ascending(n), func(i int) bool { return relevance[i] < float32(r.tau) })
 	if len(pass) < k {

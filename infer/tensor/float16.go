@@ -13,7 +13,6 @@ type Float16 uint16
 const (
 	halfInf   = 0x7c00
 	singleInf = 0xff << 23
-	overflow  = 0x477ff000 // 65520 in single precision: halfway between 65504 and the next step
 )
 
 // Float32 is the number's exact value. NaNs stay NaNs, with their payload.
@@ -28,7 +27,7 @@ func (h Float16) Float32() float32 {
 	return math.Float32frombits(sign | bits)
 }
 
-// ToFloat16 is the half nearest to f, ties to even; beyond 65520 it is infinite.
+// ToFloat16 is the half nearest to f, ties to even; from 65520 on it is infinite.
 func ToFloat16(f float32) Float16 {
 	bits := math.Float32bits(f)
 	sign := Float16(bits >> 16 & 0x8000)
@@ -36,7 +35,7 @@ func ToFloat16(f float32) Float16 {
 	switch {
 	case bits > singleInf:
 		return sign | halfInf | 0x200 | Float16(bits>>13&0x3ff)
-	case bits >= overflow:
+	case bits >= (127+16)<<23: // 2^16 and above; from 65520 on, rounding gets there by itself
 		return sign | halfInf
 	case bits < (127-14)<<23: // below 2^-14: a subnormal half
 		// Adding 2^-1 aligns the fraction's last bit with 2^-24 and lets the adder round.

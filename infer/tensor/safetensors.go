@@ -92,8 +92,12 @@ func Elements[T Element](t Tensor) (Dense[T], error) {
 
 // Floats is t, F16 or F32, in single precision. F32 shares t's memory.
 func (t Tensor) Floats() (Dense[float32], error) {
-	if t.DType != F16 {
+	switch t.DType {
+	case F32:
 		return Elements[float32](t)
+	case F16:
+	default:
+		return Dense[float32]{}, fmt.Errorf("elements are %s, want F16 or F32", t.DType)
 	}
 	half, err := Elements[Float16](t)
 	if err != nil {

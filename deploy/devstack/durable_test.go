@@ -125,6 +125,7 @@ func loadObject(t *testing.T, in *instance) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	defer object.Close()
 	data, err := io.ReadAll(object)
 	if err != nil || string(data) != "tensor" {
 		t.Errorf("object %q, %v", data, err)

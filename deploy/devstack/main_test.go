@@ -9,7 +9,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 )
@@ -75,7 +74,7 @@ func startIn(t *testing.T, dir string, args ...string) *instance {
 	in.stdout = bufio.NewReader(pipe)
 	line, err := in.stdout.ReadString('\n')
 	if err != nil || !strings.HasPrefix(line, "ready ") {
-		_ = in.cmd.Wait()
+		in.kill(t)
 		t.Fatalf("standard output %q, %v; standard error:\n%s", line, err, in.stderr)
 	}
 	in.announcement = readAnnouncement(t, dir)
@@ -113,10 +112,8 @@ func (in *instance) stop(t *testing.T, signal os.Signal) {
 // kill ends the program as kill -9 does.
 func (in *instance) kill(t *testing.T) {
 	t.Helper()
-	if err := in.cmd.Process.Signal(syscall.SIGKILL); err != nil {
-		t.Fatal(err)
-	}
-	_ = in.cmd.Wait() // reports the kill
+	_ = in.cmd.Process.Kill() // unless it has ended
+	_ = in.cmd.Wait()         // reports the kill
 }
 
 // refused runs winnow-devstack on dir and fails the test unless it exits with 1 and says each of the words.

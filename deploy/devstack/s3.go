@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"time"
 
 	"github.com/versity/versitygw/auth"
 	"github.com/versity/versitygw/backend/meta"
@@ -42,10 +43,13 @@ func startS3(f *folder, port int, key s3Key) (*s3Server, error) {
 	return s, nil
 }
 
-// close stops the server and waits until it has answered what it had begun.
+// close stops the server and gives requests under way a moment to end. It does not wait for a client that keeps a download open:
+// what is stored appears whole or not at all.
 func (s *s3Server) close() {
 	s.stop()
-	for range s.failed { // until it is closed
+	select {
+	case <-s.failed:
+	case <-time.After(3 * time.Second):
 	}
 }
 
@@ -60,18 +64,28 @@ func s3Config(port int, key s3Key) *embedgw.Config {
 		MultipartMaxParts: 10000,
 		KeepAlive:         true,
 		Quiet:             true,
-		IAMService:        auth.NewIAMServiceSingle(auth.Account{Access: key.Access, Secret: key.Secret, Role: auth.RoleAdmin}),
+		IAMService:        soleAccount{},
 	}
 }
 
+// soleAccount knows nobody but the root account, which the server checks by itself.
+type soleAccount struct{ auth.IAMServiceSingle }
+
+func (soleAccount) GetUserAccount(string) (auth.Account, error) {
+	return auth.Account{}, auth.ErrNoSuchUser
+}
+
 // openObjects opens the folder of objects. Their metadata are extended attributes or, on a filesystem without those, files under
-// s3meta/; what was used first is used ever after.
+// metadata/; what was used first is used ever after.
 func openObjects(f *folder) (*posix.Posix, error) {
-	root, sidecar := f.file("s3"), f.file("s3meta")
+	root, sidecar := f.file("s3"), f.file("metadata")
 	if err := os.MkdirAll(root, 0o700); err != nil {
 		return nil, err
 	}
-	opts := posix.PosixOpts{CopyObjectThreshold: 5 << 30}
+	opts := posix.PosixOpts{
+		CopyObjectThreshold: 5 << 30,
+		ForceNoObjLockFile:  true, // the state folder is locked: no other process writes here
+	}
 	opts.SetNewDirPerm(0o700)
 	opts.SetNewFilePerm(0o600)
 	_, err := os.Stat(sidecar)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/signal"
 	"syscall"
@@ -16,7 +17,9 @@ const readyWithin = 60 * time.Second // to start and to prove it; 1 to 2 s are u
 func serve(cfg options) error {
 	// Neither a parent's closed terminal nor its closed log pipe ends the stack: the next parent adopts it.
 	signal.Ignore(syscall.SIGHUP, syscall.SIGPIPE)
-	syscall.Umask(0o077) // databases and objects are this user's alone
+	out := os.Stdout
+	os.Stdout = os.Stderr // where the servers' own chatter goes; standard output is for the ready line
+	syscall.Umask(0o077)  // databases and objects are this user's alone
 	asked, cancel := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer cancel()
 	f, err := openFolder(cfg.state)
@@ -28,19 +31,19 @@ func serve(cfg options) error {
 	if err != nil {
 		return err
 	}
-	err = s.serveUntil(asked, f)
+	err = s.serveUntil(asked, f, out)
 	cancel() // a second signal ends the process at once
 	return errors.Join(err, s.close())
 }
 
 // serveUntil proves the stack ready, announces it, and returns when asked to stop, or with the reason when a server breaks.
-func (s *stack) serveUntil(asked context.Context, f *folder) error {
+func (s *stack) serveUntil(asked context.Context, f *folder, out io.Writer) error {
 	ctx, broke := context.WithCancelCause(asked)
 	defer broke(nil)
 	go func() { broke(s.broken(ctx)) }()
 	err := s.prove(ctx)
 	if err == nil {
-		err = s.announceUntil(ctx, f)
+		err = s.announceUntil(ctx, f, out)
 	}
 	switch {
 	case asked.Err() != nil:
@@ -58,7 +61,7 @@ func (s *stack) prove(ctx context.Context) error {
 }
 
 // announceUntil keeps the ready file in place until ctx ends.
-func (s *stack) announceUntil(ctx context.Context, f *folder) error {
+func (s *stack) announceUntil(ctx context.Context, f *folder, out io.Writer) error {
 	ready, err := announce(s.ports, s.secrets)
 	if err != nil {
 		return err
@@ -66,7 +69,7 @@ func (s *stack) announceUntil(ctx context.Context, f *folder) error {
 	if err := f.writeJSON(readyFile, ready); err != nil {
 		return err
 	}
-	fmt.Println(ready.line(f))
+	fmt.Fprintln(out, ready.line(f))
 	<-ctx.Done()
 	return os.Remove(f.file(readyFile))
 }

@@ -25,8 +25,9 @@ type Ref struct {
 
 // What a Store's callers branch on.
 var (
-	ErrNotFound = errors.New("no such object")
-	ErrCorrupt  = errors.New("object differs from its digest") // it was deleted; make it again
+	ErrNotFound    = errors.New("no such object")
+	ErrCorrupt     = errors.New("object differs from its digest") // it was deleted; make it again
+	ErrUnavailable = errors.New("storage does not answer")        // capacity/unavailable: waiting helps
 )
 
 // Mode says what Put does when the key is taken.

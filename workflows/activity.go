@@ -55,17 +55,22 @@ type Spent struct {
 	Attempt      int   `json:"attempt"`
 }
 
+// Item names one variant of one line of a page.
+type Item struct {
+	Line    int `json:"l"` // 0-based
+	Variant int `json:"v"` // index into Spec.Prune
+}
+
 // Items is what became of a stage's items.
 type Items struct {
 	Failed []ItemFailure `json:"failed,omitempty"`
-	Cached int           `json:"cached"` // of the items, how many an earlier run had made
+	Cached []Item        `json:"cached,omitempty"` // an earlier run had made theirs
 	Spent  Spent         `json:"spent"`
 }
 
-// ItemFailure is the typed end of one variant of one line.
+// ItemFailure is the typed end of one item.
 type ItemFailure struct {
-	Line    int         `json:"line"`
-	Variant int         `json:"variant"`
+	Item
 	Failure job.Failure `json:"failure"`
 }
 
@@ -74,7 +79,8 @@ type RecordInput struct {
 	StageInput
 	Failure *job.Failure  `json:"failure,omitempty"` // of every item without an answer
 	Failed  []ItemFailure `json:"failed,omitempty"`
-	Run     job.Run       `json:"outcome"` // the volatile part of the records
+	Cached  []Item        `json:"cached,omitempty"` // items answered by an earlier run
+	Outcome job.Run       `json:"outcome"`          // the volatile part of the records
 }
 
 // CloseInput is a page whose videos are closed.

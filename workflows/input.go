@@ -69,6 +69,9 @@ type VideoInput struct {
 	Asks  []Ask `json:"asks"`
 }
 
+// InputVersion is the version of a Status.
+func (s Status) InputVersion() int { return s.V }
+
 // JobResult is how a Job closed.
 type JobResult struct {
 	V     int       `json:"v"`
@@ -93,6 +96,7 @@ type Status struct {
 
 // Keys are the artifacts every question of a video shares.
 type Keys struct {
+	Source string       `json:"source"` // identity of the video's content
 	Clip   artifact.Key `json:"clip"`
 	Tokens artifact.Key `json:"tokens"`
 }

@@ -15,6 +15,9 @@ type Run struct {
 	Bundle     string `json:"bundle"`     // digest of the bundle, 64 hex digits
 }
 
+// InputVersion is the version of an input that begins with this Run.
+func (r Run) InputVersion() int { return r.V }
+
 // JobWorkflowID is the id a Job's workflow runs under, in every generation.
 func JobWorkflowID(job string) string { return job }
 

@@ -60,11 +60,11 @@ func sum(a, b map[job.Code]int) map[job.Code]int {
 		return nil
 	}
 	total := map[job.Code]int{}
-	for code, n := range a {
-		total[code] += n
-	}
-	for code, n := range b {
-		total[code] += n
+	for _, counts := range []map[job.Code]int{a, b} {
+		//workflowcheck:ignore a sum does not depend on the order
+		for code, n := range counts {
+			total[code] += n
+		}
 	}
 	return total
 }

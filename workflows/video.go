@@ -28,15 +28,15 @@ type video struct {
 	began  time.Time
 	keys   Keys
 	failed []ItemFailure
+	cached []Item // answered by an earlier run
 	run    job.Run
-	cached Cached
 }
 
 // walkAgain walks until no artifact vanished on the way. It returns the stage
 // that failed the whole video, if one did.
 func (v *video) walkAgain(ctx workflow.Context) (stage job.Stage, err error) {
 	for range walks {
-		v.failed, v.cached = nil, Cached{}
+		v.failed, v.cached = nil, nil
 		stage, err = v.walk(ctx)
 		if !isMissing(err) {
 			break
@@ -105,7 +105,7 @@ func (v *video) answerAll(ctx workflow.Context) error {
 			failed = err
 		}
 		v.failed = append(v.failed, items.Failed...)
-		v.cached.Answers += items.Cached
+		v.cached = append(v.cached, items.Cached...)
 		slowest = max(slowest, items.Spent.WorkMS)
 		v.spent(items.Spent)
 	})
@@ -127,12 +127,12 @@ func (v *video) spent(s Spent) {
 
 // record stores the draft even where the job is canceled: what is answered stays answered.
 func (v *video) record(ctx workflow.Context, stage job.Stage, err error) (Tally, error) {
-	in := RecordInput{StageInput: v.stage(v.in.Asks), Failed: v.failed}
+	in := RecordInput{StageInput: v.stage(v.in.Asks), Failed: v.failed, Cached: v.cached}
 	if err != nil {
 		in.Failure = failureOf(stage, err)
 	}
 	v.run.Timing.Total = workflow.Now(ctx).Sub(v.began).Milliseconds()
-	in.Run = v.run
+	in.Outcome = v.run
 	settled, _ := workflow.NewDisconnectedContext(ctx)
 	tally, err := Record.here(settled, in)
 	return v.account(tally), err
@@ -142,9 +142,9 @@ func (v *video) account(t Tally) Tally {
 	t.Videos = 1
 	t.Timing = v.run.Timing
 	t.BytesFetched = v.run.BytesFetched
-	t.Cached = v.cached
-	t.Cached.Clips = count(v.run.Cache.Clip)
-	t.Cached.Tokens = count(v.run.Cache.Tokens)
+	t.Cached = Cached{
+		Clips: count(v.run.Cache.Clip), Tokens: count(v.run.Cache.Tokens), Answers: len(v.cached),
+	}
 	return t
 }
 

@@ -1,0 +1,364 @@
+package workflows_test
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/testsuite"
+	"go.temporal.io/sdk/workflow"
+
+	"github.com/winnow-video/winnow/workflows"
+	"github.com/winnow-video/winnow/workflows/job"
+)
+
+// script answers the activities of a workflow and notes their order. These
+// tests are of orchestration alone; package workers tests the real thing.
+type script struct {
+	mu       sync.Mutex
+	calls    []string
+	plan     workflows.PagePlan
+	located  workflows.Located
+	decode   func(attempt int) error
+	encode   func(attempt int) error
+	answered []int // questions of each Answer
+	recorded []workflows.RecordInput
+	closed   []workflows.CloseInput
+	final    []workflows.FinaliseInput
+	statuses []workflows.Status
+	tally    workflows.Tally // what Record returns
+	written  workflows.Tally // what Close returns
+}
+
+func (s *script) note(name string) (nth int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.calls = append(s.calls, name)
+	for _, c := range s.calls {
+		if c == name {
+			nth++
+		}
+	}
+	return nth
+}
+
+func (s *script) times(name string) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	n := 0
+	for _, c := range s.calls {
+		if c == name {
+			n++
+		}
+	}
+	return n
+}
+
+func run(s *script, env *testsuite.TestWorkflowEnvironment) {
+	env.RegisterWorkflowWithOptions(workflows.Job, workflow.RegisterOptions{Name: workflows.JobType})
+	env.RegisterWorkflowWithOptions(workflows.Page, workflow.RegisterOptions{Name: workflows.PageType})
+	env.RegisterWorkflowWithOptions(workflows.Video, workflow.RegisterOptions{Name: workflows.VideoType})
+	workflows.Tell.Register(env, func(_ context.Context, st workflows.Status) (struct{}, error) {
+		s.statuses = append(s.statuses, st)
+		return struct{}{}, nil
+	})
+	workflows.Plan.Register(env, func(context.Context, workflows.PageInput) (workflows.PagePlan, error) {
+		s.note("Plan")
+		return s.plan, nil
+	})
+	workflows.Locate.Register(env, func(context.Context, workflows.VideoInput) (workflows.Located, error) {
+		s.note("Locate")
+		return s.located, nil
+	})
+	workflows.Decode.Register(env, func(context.Context, workflows.StageInput) (workflows.Spent, error) {
+		n := s.note("Decode")
+		if s.decode == nil {
+			return workflows.Spent{WorkMS: 5, Attempt: 1}, nil
+		}
+		return workflows.Spent{}, s.decode(n)
+	})
+	workflows.Encode.Register(env, func(context.Context, workflows.StageInput) (workflows.Spent, error) {
+		n := s.note("Encode")
+		if s.encode == nil {
+			return workflows.Spent{WorkMS: 7, Attempt: 1}, nil
+		}
+		return workflows.Spent{}, s.encode(n)
+	})
+	workflows.Prune.Register(env, func(context.Context, workflows.StageInput) (workflows.Items, error) {
+		s.note("Prune")
+		return workflows.Items{Failed: []workflows.ItemFailure{{
+			Item: workflows.Item{Line: 1}, Failure: *job.Fail(job.StagePrune, job.ConfigContext, "too long"),
+		}}}, nil
+	})
+	workflows.Answer.Register(env, func(_ context.Context, in workflows.StageInput) (workflows.Items, error) {
+		s.note("Answer")
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.answered = append(s.answered, len(in.Asks))
+		return workflows.Items{}, nil
+	})
+	workflows.Record.Register(env, func(_ context.Context, in workflows.RecordInput) (workflows.Tally, error) {
+		s.note("Record")
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.recorded = append(s.recorded, in)
+		return s.tally, nil
+	})
+	workflows.Close.Register(env, func(_ context.Context, in workflows.CloseInput) (workflows.Tally, error) {
+		s.note("Close")
+		s.closed = append(s.closed, in)
+		return s.written, nil
+	})
+	workflows.Finalise.Register(env, func(_ context.Context, in workflows.FinaliseInput) (workflows.JobResult, error) {
+		s.note("Finalise")
+		s.final = append(s.final, in)
+		return workflows.JobResult{V: workflows.Version, State: in.State, Tally: in.Progress.Tally}, nil
+	})
+}
+
+func newRun() workflows.Run {
+	return workflows.Run{V: workflows.Version, Job: "demo-00000000.1", Bundle: "b"}
+}
+
+func asks(n int) []workflows.Ask {
+	all := make([]workflows.Ask, n)
+	for i := range all {
+		all[i].Line = i
+	}
+	return all
+}
+
+func newEnv() *testsuite.TestWorkflowEnvironment {
+	var suite testsuite.WorkflowTestSuite
+	env := suite.NewTestWorkflowEnvironment()
+	env.SetTestTimeout(time.Minute)
+	return env
+}
+
+func runVideo(t *testing.T, s *script, questions int) workflows.Tally {
+	t.Helper()
+	env := newEnv()
+	run(s, env)
+	env.ExecuteWorkflow(workflows.VideoType, workflows.VideoInput{Run: newRun(), Asks: asks(questions)})
+	var tally workflows.Tally
+	if err := env.GetWorkflowResult(&tally); err != nil {
+		t.Fatal(err)
+	}
+	return tally
+}
+
+func TestVideoWalksItsStages(t *testing.T) {
+	t.Parallel()
+	s := &script{}
+	tally := runVideo(t, s, 40)
+	want := []string{"Locate", "Decode", "Encode", "Prune", "Answer", "Answer", "Answer", "Record"}
+	if diff := cmp.Diff(want, s.calls); diff != "" {
+		t.Errorf("activities (-want +got):\n%s", diff)
+	}
+	slices.Sort(s.answered)
+	if diff := cmp.Diff([]int{8, 16, 16}, s.answered); diff != "" {
+		t.Errorf("questions of each Answer (-want +got):\n%s", diff)
+	}
+	if tally.Timing.Decode != 5 || tally.Timing.Encode != 7 || tally.Videos != 1 {
+		t.Errorf("tally = %+v", tally)
+	}
+	if got := s.recorded[0]; got.Failure != nil || len(got.Failed) != 1 || got.Failed[0].Line != 1 {
+		t.Errorf("recorded %+v, want the one failure of Prune", got)
+	}
+}
+
+func TestVideoSkipsWhatExists(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct {
+		located workflows.Located
+		want    []string
+	}{
+		{workflows.Located{HaveTokens: true}, []string{"Locate", "Prune", "Answer", "Record"}},
+		{workflows.Located{HaveClip: true}, []string{"Locate", "Encode", "Prune", "Answer", "Record"}},
+	} {
+		s := &script{located: tc.located}
+		runVideo(t, s, 1)
+		if diff := cmp.Diff(tc.want, s.calls); diff != "" {
+			t.Errorf("%+v: activities (-want +got):\n%s", tc.located, diff)
+		}
+	}
+}
+
+func TestVideoMakesAMissingArtifactAgain(t *testing.T) {
+	t.Parallel()
+	s := &script{encode: func(nth int) error {
+		if nth == 1 {
+			return temporal.NewNonRetryableApplicationError("clip is gone", workflows.ErrorMissing, nil)
+		}
+		return nil
+	}}
+	runVideo(t, s, 1)
+	want := []string{"Locate", "Decode", "Encode", "Locate", "Decode", "Encode", "Prune", "Answer", "Record"}
+	if diff := cmp.Diff(want, s.calls); diff != "" {
+		t.Errorf("activities (-want +got):\n%s", diff)
+	}
+}
+
+func TestVideoFailsItsItems(t *testing.T) {
+	t.Parallel()
+	truncated := job.Fail(job.StageDecode, job.InputTruncated, "ends at 3 s of 9 s")
+	for name, tc := range map[string]struct {
+		err  error
+		want job.Failure
+	}{
+		"typed": {
+			temporal.NewApplicationErrorWithOptions("x", workflows.ErrorFailure, temporal.ApplicationErrorOptions{NonRetryable: true, Details: []any{truncated}}),
+			*truncated,
+		},
+		"always missing": {
+			temporal.NewNonRetryableApplicationError("the source is gone", workflows.ErrorMissing, nil),
+			*job.Fail(job.StageDecode, job.InternalError, "the source is gone, again and again"),
+		},
+		"canceled": {temporal.NewCanceledError(), *job.Fail(job.StageDecode, job.CanceledJob, "the job was canceled before this item ended")},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := &script{decode: func(int) error { return tc.err }}
+			runVideo(t, s, 2)
+			if diff := cmp.Diff(&tc.want, s.recorded[0].Failure); diff != "" {
+				t.Errorf("failure (-want +got):\n%s", diff)
+			}
+			if s.times("Encode") != 0 {
+				t.Error("encoded what was not decoded")
+			}
+		})
+	}
+}
+
+func jobInput(pages int) workflows.JobInput {
+	return workflows.JobInput{Run: newRun(), Pages: pages, Items: 3 * pages, Variants: 1}
+}
+
+func TestJobRunsEveryPage(t *testing.T) {
+	t.Parallel()
+	s := &script{plan: workflows.PagePlan{Videos: [][]workflows.Ask{asks(2), asks(1)}}, written: workflows.Tally{OK: 3}}
+	env := newEnv()
+	run(s, env)
+	env.ExecuteWorkflow(workflows.JobType, jobInput(5))
+	var got workflows.JobResult
+	if err := env.GetWorkflowResult(&got); err != nil {
+		t.Fatal(err)
+	}
+	if got.State != job.StateFinished || got.Tally.OK != 15 || got.Tally.Videos != 10 {
+		t.Errorf("result = %+v", got)
+	}
+	if s.times("Close") != 5 || s.times("Record") != 10 || s.times("Finalise") != 1 {
+		t.Errorf("calls = %v", s.calls)
+	}
+	if last := s.statuses[len(s.statuses)-1]; last.PagesDone != 5 || last.State != job.StateRunning {
+		t.Errorf("last status = %+v", last)
+	}
+}
+
+func TestJobContinuesAsNewBetweenPages(t *testing.T) {
+	t.Parallel()
+	s := &script{}
+	env := newEnv()
+	run(s, env)
+	in := jobInput(5)
+	in.Window = workflows.Window{Pages: 1, Turn: 2}
+	env.ExecuteWorkflow(workflows.JobType, in)
+	var again *workflow.ContinueAsNewError
+	if err := env.GetWorkflowError(); !errors.As(err, &again) {
+		t.Fatalf("error = %v, want continue as new", err)
+	}
+	if s.times("Close") != 2 || s.times("Finalise") != 0 {
+		t.Errorf("calls = %v, want two pages and no end", s.calls)
+	}
+}
+
+func TestJobPausesBetweenVideos(t *testing.T) {
+	t.Parallel()
+	s := &script{plan: workflows.PagePlan{Videos: [][]workflows.Ask{asks(1), asks(1), asks(1)}}}
+	env := newEnv()
+	run(s, env)
+	in := jobInput(2)
+	in.Paused = true
+	env.RegisterDelayedCallback(func() {
+		if n := s.times("Locate"); n != 0 {
+			t.Errorf("%d videos started while paused", n)
+		}
+		value, err := env.QueryWorkflow(workflows.QueryStatus)
+		var st workflows.Status
+		if err != nil || value.Get(&st) != nil || st.State != job.StatePaused {
+			t.Errorf("status = %+v, %v; want paused", st, err)
+		}
+		env.SignalWorkflow(workflows.SignalResume, nil)
+	}, time.Hour)
+	env.ExecuteWorkflow(workflows.JobType, in)
+	if err := env.GetWorkflowError(); err != nil {
+		t.Fatal(err)
+	}
+	if s.times("Locate") != 6 {
+		t.Errorf("%d videos ran, want 6", s.times("Locate"))
+	}
+	states := []job.State{}
+	for _, st := range s.statuses {
+		states = append(states, st.State)
+	}
+	if states[0] != job.StatePaused || !slices.Contains(states, job.StateRunning) {
+		t.Errorf("states told: %v", states)
+	}
+}
+
+func TestCanceledJobFinalises(t *testing.T) {
+	t.Parallel()
+	s := &script{plan: workflows.PagePlan{Videos: [][]workflows.Ask{asks(1)}}}
+	env := newEnv()
+	run(s, env)
+	in := jobInput(3)
+	in.Paused = true
+	env.RegisterDelayedCallback(env.CancelWorkflow, time.Hour)
+	env.ExecuteWorkflow(workflows.JobType, in)
+	if err := env.GetWorkflowError(); !temporal.IsCanceledError(err) {
+		t.Fatalf("error = %v, want canceled", err)
+	}
+	if len(s.final) != 1 || s.final[0].State != job.StateCanceled || s.final[0].Open != job.CanceledJob {
+		t.Errorf("finalised with %+v", s.final)
+	}
+}
+
+func TestJobStopsAtItsFailureShare(t *testing.T) {
+	t.Parallel()
+	s := &script{tally: workflows.Tally{Failed: 10}, written: workflows.Tally{Failed: 100}}
+	for range 10 {
+		s.plan.Videos = append(s.plan.Videos, asks(10))
+	}
+	env := newEnv()
+	run(s, env)
+	in := jobInput(3)
+	in.FailureShare = 0.5
+	in.Window = workflows.Window{Pages: 1, Videos: 1}
+	env.ExecuteWorkflow(workflows.JobType, in)
+	if err := env.GetWorkflowError(); err != nil {
+		t.Fatal(err)
+	}
+	if n := s.times("Record"); n != 2 {
+		t.Errorf("%d videos ran, want 2: 20 items are enough to tell", n)
+	}
+	if s.closed[0].Open != job.BudgetSpent {
+		t.Errorf("the page's other items end as %s", s.closed[0].Open)
+	}
+}
+
+func TestJobRefusesAnotherVersion(t *testing.T) {
+	t.Parallel()
+	env := newEnv()
+	run(&script{}, env)
+	in := jobInput(1)
+	in.V = workflows.Version + 1
+	env.ExecuteWorkflow(workflows.JobType, in)
+	if err := env.GetWorkflowError(); err == nil {
+		t.Fatal("accepted")
+	}
+}

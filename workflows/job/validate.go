@@ -129,7 +129,7 @@ func (p Pruning) validate(field string, methods []string) error {
 		check(within(p.Alpha, 0, 1e6), field+".alpha", "%g: want 0 or more", p.Alpha),
 		check(within(p.Tau, -1, 1), field+".tau", "%g: want -1 to 1: a cosine", p.Tau),
 		check(slices.Contains(queries, p.Query), field+".query", "%q: want prompt, question or released", p.Query),
-		check(p.Scope == ScopeFrame, field+".scope", "%q: want frame", p.Scope),
+		check(p.Scope == ScopeFrame || p.Scope == ScopeClip, field+".scope", "%q: want frame or clip", p.Scope),
 	)
 }
 

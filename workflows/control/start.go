@@ -1,0 +1,107 @@
+package control
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	enums "go.temporal.io/api/enums/v1"
+	"go.temporal.io/api/serviceerror"
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/temporal"
+
+	"github.com/winnow-video/winnow/workflows"
+	"github.com/winnow-video/winnow/workflows/artifact"
+	"github.com/winnow-video/winnow/workflows/job"
+)
+
+// stamp is submission.json: what starting a job takes beside its job.yaml.
+type stamp struct {
+	V      int    `json:"v"`
+	Bundle string `json:"bundle"` // full digest
+	Pages  int    `json:"pages"`
+	Items  int    `json:"items"`
+}
+
+func (j *Jobs) storeStamp(ctx context.Context, id job.ID, s stamp) error {
+	text, err := json.Marshal(s)
+	if err != nil {
+		return err
+	}
+	_, err = j.store.Put(ctx, artifact.JobFile(id.String(), "submission.json"), bytes.NewReader(text), artifact.FirstWins)
+	return err
+}
+
+// start starts the job's workflow from what the store holds. One that runs already goes on.
+func (j *Jobs) start(ctx context.Context, id job.ID) error {
+	in, spec, err := j.input(ctx, id)
+	if err != nil {
+		return err
+	}
+	_, err = j.temporal.ExecuteWorkflow(ctx, client.StartWorkflowOptions{
+		ID:                                       workflows.JobWorkflowID(id.String()),
+		TaskQueue:                                workflows.QueueMain,
+		WorkflowIDReusePolicy:                    enums.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE,
+		WorkflowIDConflictPolicy:                 enums.WORKFLOW_ID_CONFLICT_POLICY_FAIL,
+		WorkflowExecutionErrorWhenAlreadyStarted: true,
+		Priority:                                 temporal.Priority{PriorityKey: spec.Priority + 1, FairnessKey: spec.Team},
+	}, workflows.JobType, in)
+	var running *serviceerror.WorkflowExecutionAlreadyStarted
+	if errors.As(err, &running) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("start job %s: %w", id, err)
+	}
+	return nil
+}
+
+// input rebuilds the workflow's input from the store alone.
+func (j *Jobs) input(ctx context.Context, id job.ID) (workflows.JobInput, job.Spec, error) {
+	var in workflows.JobInput
+	spec, err := j.spec(ctx, id)
+	if err != nil {
+		return in, spec, err
+	}
+	var s stamp
+	found, err := j.readJSON(ctx, id, "submission.json", &s)
+	if err != nil || !found {
+		return in, spec, errors.Join(err, fmt.Errorf("job %s: submission.json: %w", id, artifact.ErrNotFound))
+	}
+	st, err := j.status(ctx, id)
+	if err != nil {
+		return in, spec, err
+	}
+	kinds, err := j.retried(ctx, id, st.Generation)
+	return workflows.JobInput{
+		Run:   workflows.Run{V: workflows.Version, Job: id.String(), Generation: st.Generation, Bundle: s.Bundle},
+		Pages: s.Pages, Items: s.Items, Variants: len(spec.Prune),
+		FailureShare: spec.Budget.FailureShare, Retry: kinds, Paused: st.State == job.StatePaused,
+	}, spec, err
+}
+
+// spec reads job.yaml; ErrNoJob where there is none.
+func (j *Jobs) spec(ctx context.Context, id job.ID) (job.Spec, error) {
+	key := artifact.JobFile(id.String(), "job.yaml")
+	text, err := j.store.Get(ctx, key)
+	if errors.Is(err, artifact.ErrNotFound) {
+		return job.Spec{}, fmt.Errorf("%s: %w", id, ErrNoJob)
+	}
+	if err != nil {
+		return job.Spec{}, err
+	}
+	spec, err := job.ParseSpec(text, string(key))
+	return spec.WithDefaults(), err
+}
+
+func retryFile(generation int) string { return fmt.Sprintf("retry-%d.json", generation) }
+
+// retried is the kinds that a generation tries again; nil for the first.
+func (j *Jobs) retried(ctx context.Context, id job.ID, generation int) (kinds []job.Kind, err error) {
+	if generation > 0 {
+		_, err = j.readJSON(ctx, id, retryFile(generation), &kinds)
+	}
+	return kinds, err
+}

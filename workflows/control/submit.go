@@ -1,0 +1,155 @@
+package control
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/goccy/go-yaml"
+
+	"github.com/winnow-video/winnow/workflows"
+	"github.com/winnow-video/winnow/workflows/artifact"
+	"github.com/winnow-video/winnow/workflows/job"
+)
+
+// PageItems is how many manifest lines a page has at most.
+const PageItems = 500
+
+// Submission is a checked job.
+type Submission struct {
+	Spec     job.Spec      // defaults filled in; paths absolute
+	Items    []job.Item    // the whole manifest, in order
+	Manifest io.ReadSeeker // the user's file, kept as it is
+	Bundle   string        // full digest
+	New      bool          // a further run, even where one is unfinished
+}
+
+// Outcome says what Submit found.
+type Outcome string
+
+// The outcomes.
+const (
+	Started Outcome = "started"
+	Resumed Outcome = "resumed" // the same job was unfinished, and goes on
+)
+
+// Submit stores the job and starts it. The same job unfinished is resumed;
+// finished, its next run starts.
+func (j *Jobs) Submit(ctx context.Context, s Submission) (job.ID, Outcome, error) {
+	pages, err := paginate(s.Items)
+	if err != nil {
+		return job.ID{}, "", err
+	}
+	id := job.ID{Name: s.Spec.Name, Digest: identity(s.Spec, s.Bundle, pages), N: 1}
+	id, resumed, err := j.number(ctx, id, s.New)
+	if err != nil {
+		return id, "", err
+	}
+	if err := j.storeJob(ctx, id, s, pages); err != nil {
+		return id, "", err
+	}
+	if err := j.start(ctx, id); err != nil {
+		return id, "", err
+	}
+	if resumed {
+		return id, Resumed, nil
+	}
+	return id, Started, nil
+}
+
+// paginate writes the items as pages of JSON lines.
+func paginate(items []job.Item) ([][]byte, error) {
+	var pages [][]byte
+	for len(items) > 0 {
+		n := min(PageItems, len(items))
+		var page bytes.Buffer
+		enc := json.NewEncoder(&page)
+		enc.SetEscapeHTML(false)
+		for _, item := range items[:n] {
+			if err := enc.Encode(item); err != nil {
+				return nil, fmt.Errorf("item %q: %w", item.ID, err)
+			}
+		}
+		pages, items = append(pages, page.Bytes()), items[n:]
+	}
+	return pages, nil
+}
+
+// identity is the first 8 hex digits of the digest of spec, manifest and bundle. Where
+// manifest and bundle lie does not matter, what they say does.
+func identity(spec job.Spec, bundle string, pages [][]byte) string {
+	spec.Manifest, spec.Bundle = "", ""
+	manifest := sha256.New()
+	for _, page := range pages {
+		manifest.Write(page)
+	}
+	return artifact.Digest([]any{spec, bundle, hex.EncodeToString(manifest.Sum(nil))})[:8]
+}
+
+// number picks the run: the newest one while it is unfinished, else the one after it.
+func (j *Jobs) number(ctx context.Context, id job.ID, fresh bool) (_ job.ID, resumed bool, err error) {
+	newest, found, err := j.newest(ctx, id)
+	if err != nil || !found {
+		return id, false, err
+	}
+	st, err := j.status(ctx, newest)
+	if err != nil {
+		return newest, false, err
+	}
+	if fresh || over(st) {
+		return newest.Next(), false, nil
+	}
+	return newest, true, nil
+}
+
+// newest is the last run of id's name and digest.
+func (j *Jobs) newest(ctx context.Context, id job.ID) (newest job.ID, found bool, err error) {
+	prefix := strings.TrimSuffix(id.String(), fmt.Sprint(id.N))
+	for ref, err := range j.store.List(ctx, artifact.Key("jobs/"+prefix)) {
+		if err != nil {
+			return newest, false, err
+		}
+		run, isJob := jobOf(ref.Key)
+		if isJob && (!found || run.N > newest.N) {
+			newest, found = run, true
+		}
+	}
+	return newest, found, nil
+}
+
+// jobOf reads the job's id from the key of its job.yaml, which is stored last.
+func jobOf(key artifact.Key) (job.ID, bool) {
+	folder, isJob := strings.CutSuffix(strings.TrimPrefix(string(key), "jobs/"), "/job.yaml")
+	if !isJob {
+		return job.ID{}, false
+	}
+	id, err := job.ParseID(folder)
+	return id, err == nil
+}
+
+// storeJob stores pages, manifest and, last, job.yaml: a job without it was
+// never submitted. Stored twice, the first stays; both are the same.
+func (j *Jobs) storeJob(ctx context.Context, id job.ID, s Submission, pages [][]byte) error {
+	for i, page := range pages {
+		if _, err := j.store.Put(ctx, artifact.Page(id.String(), i), bytes.NewReader(page), artifact.FirstWins); err != nil {
+			return err
+		}
+	}
+	if _, err := j.store.Put(ctx, artifact.JobFile(id.String(), "manifest.jsonl"), s.Manifest, artifact.FirstWins); err != nil {
+		return err
+	}
+	if err := j.storeStamp(ctx, id, stamp{V: workflows.Version, Bundle: s.Bundle, Pages: len(pages), Items: len(s.Items)}); err != nil {
+		return err
+	}
+	text, err := yaml.Marshal(s.Spec)
+	if err != nil {
+		return err
+	}
+	_, err = j.store.Put(ctx, artifact.JobFile(id.String(), "job.yaml"), bytes.NewReader(text), artifact.FirstWins)
+	return err
+}

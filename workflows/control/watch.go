@@ -1,0 +1,120 @@
+package control
+
+import (
+	"context"
+	"time"
+
+	"github.com/winnow-video/winnow/workflows"
+	"github.com/winnow-video/winnow/workflows/job"
+)
+
+// look is how often watching reads the job's state, beside what events tell: a lost event costs no more.
+const look = 2 * time.Second
+
+// StageProgress counts what left a stage: videos (decode, encode) or records (prune, answer, record).
+type StageProgress struct{ Done, Failed, Cached int }
+
+// Progress is a picture of a running job.
+type Progress struct {
+	State  job.State
+	Items  int // records there will be
+	Stages map[job.Stage]StageProgress
+}
+
+// Watch tells of a job's progress whenever it changed, at most every 100 ms, until the job is
+// over or ctx ends. It returns the job as it is then.
+func (j *Jobs) Watch(ctx context.Context, id job.ID, tell func(Progress)) (Job, error) {
+	one, err := j.Show(ctx, id)
+	if err != nil || over(one.Status) {
+		return one, err
+	}
+	following, stop := context.WithCancel(ctx)
+	defer stop()
+	events := make(chan job.Event, 256)
+	go j.follow(following, id, events)
+	w := watch{generation: one.Status.Generation, seen: map[job.Event]bool{}, stages: map[job.Stage]StageProgress{}}
+	return j.watch(ctx, one, &w, events, tell)
+}
+
+func (j *Jobs) watch(ctx context.Context, one Job, w *watch, events <-chan job.Event, tell func(Progress)) (Job, error) {
+	draw, looking := time.NewTicker(100*time.Millisecond), time.NewTicker(look)
+	defer draw.Stop()
+	defer looking.Stop()
+	for {
+		ended := false
+		select {
+		case <-ctx.Done():
+			return one, ctx.Err()
+		case e := <-events:
+			ended = w.take(e)
+		case <-draw.C:
+			if w.changed {
+				w.changed = false
+				tell(w.progress(one))
+			}
+		case <-looking.C:
+			ended = true
+		}
+		if !ended {
+			continue
+		}
+		now, err := j.Show(ctx, one.ID)
+		if err != nil {
+			return one, err
+		}
+		w.changed = w.changed || now.Status.State != one.Status.State
+		if one = now; over(one.Status) {
+			tell(w.progress(one))
+			return one, nil
+		}
+	}
+}
+
+// follow sends the job's events until ctx ends. Without events watching still sees the state.
+func (j *Jobs) follow(ctx context.Context, id job.ID, events chan<- job.Event) {
+	for ctx.Err() == nil {
+		for e, err := range j.events.Follow(ctx, id) {
+			if err != nil {
+				break
+			}
+			select {
+			case events <- e:
+			case <-ctx.Done():
+				return
+			}
+		}
+		select {
+		case <-time.After(time.Second):
+		case <-ctx.Done():
+		}
+	}
+}
+
+// watch adds events up. Activities repeat, and so do events: each counts once.
+type watch struct {
+	generation int
+	seen       map[job.Event]bool
+	stages     map[job.Stage]StageProgress
+	changed    bool
+}
+
+// take adds an event and says whether it may be the job's end.
+func (w *watch) take(e job.Event) bool {
+	if e.Kind == job.EventState {
+		return e.State == job.StateFinished || e.State == job.StateCanceled
+	}
+	once := job.Event{Generation: e.Generation, Page: e.Page, Video: e.Video, Stage: e.Stage, Done: e.Done}
+	if e.Generation != w.generation || w.seen[once] {
+		return false
+	}
+	w.seen[once], w.changed = true, true
+	p := w.stages[e.Stage]
+	w.stages[e.Stage] = StageProgress{p.Done + e.Done, p.Failed + e.Failed, p.Cached + e.Cached}
+	return false
+}
+
+func (w *watch) progress(one Job) Progress {
+	return Progress{State: one.Status.State, Items: records(one.Status), Stages: w.stages}
+}
+
+func records(st workflows.Status) int { return st.Items * max(1, st.Variants) }

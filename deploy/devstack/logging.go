@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
 	"os"
 
@@ -46,15 +45,3 @@ func (l temporalLogger) write(level slog.Level, msg string, tags []tag.Tag) {
 	}
 	l.log.LogAttrs(context.Background(), level, msg, attrs...)
 }
-
-// natsLogger gives NATS's log lines to slog.
-type natsLogger struct{ log *slog.Logger }
-
-func (l natsLogger) Tracef(format string, v ...any)  { l.log.Debug(fmt.Sprintf(format, v...)) }
-func (l natsLogger) Debugf(format string, v ...any)  { l.log.Debug(fmt.Sprintf(format, v...)) }
-func (l natsLogger) Noticef(format string, v ...any) { l.log.Info(fmt.Sprintf(format, v...)) }
-func (l natsLogger) Warnf(format string, v ...any)   { l.log.Warn(fmt.Sprintf(format, v...)) }
-func (l natsLogger) Errorf(format string, v ...any)  { l.log.Error(fmt.Sprintf(format, v...)) }
-
-// Fatalf logs and returns: NATS's own callers carry on, and the readiness probe says what does not answer.
-func (l natsLogger) Fatalf(format string, v ...any) { l.log.Error(fmt.Sprintf(format, v...)) }

@@ -7,8 +7,11 @@ import (
 	"encoding/json"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
+	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -18,9 +21,24 @@ const asProgram = "WINNOW_DEVSTACK_TEST_AS_PROGRAM"
 
 func TestMain(m *testing.M) {
 	if os.Getenv(asProgram) != "" {
+		limitFileSize()
 		os.Exit(run(os.Args[1:]))
 	}
 	os.Exit(m.Run())
+}
+
+// fileSize limits how large a file the program may write: a disk that is full for large files.
+const fileSize = "WINNOW_DEVSTACK_TEST_FILE_BYTES"
+
+func limitFileSize() {
+	bytes, err := strconv.ParseUint(os.Getenv(fileSize), 10, 64)
+	if err != nil {
+		return
+	}
+	signal.Ignore(syscall.SIGXFSZ) // so that a write beyond the limit fails, as on a full disk
+	if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &syscall.Rlimit{Cur: bytes, Max: bytes}); err != nil {
+		panic(err)
+	}
 }
 
 // program is winnow-devstack with the given arguments, not started yet. The caller's test ends it at the latest.
@@ -61,16 +79,22 @@ type instance struct {
 // startIn starts winnow-devstack on dir and waits for its ready line.
 func startIn(t *testing.T, dir string, args ...string) *instance {
 	t.Helper()
-	in := &instance{dir: dir, cmd: program(t, append([]string{"--state", dir}, args...)...), stderr: new(bytes.Buffer)}
-	in.cmd.Stderr = in.stderr
-	pipe, err := in.cmd.StdoutPipe()
+	return started(t, dir, program(t, append([]string{"--state", dir}, args...)...))
+}
+
+// started starts cmd, which is winnow-devstack on dir, and waits for its ready line.
+func started(t *testing.T, dir string, cmd *exec.Cmd) *instance {
+	t.Helper()
+	in := &instance{dir: dir, cmd: cmd, stderr: new(bytes.Buffer)}
+	cmd.Stderr = in.stderr
+	pipe, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := in.cmd.Start(); err != nil {
+	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = in.cmd.Process.Kill() })
+	t.Cleanup(func() { _ = cmd.Process.Kill() })
 	in.stdout = bufio.NewReader(pipe)
 	line, err := in.stdout.ReadString('\n')
 	if err != nil || !strings.HasPrefix(line, "ready ") {

@@ -39,6 +39,9 @@ func TestReadyFile(t *testing.T) {
 			t.Errorf("%s: %v, %v, want mode 0600", name, info.Mode(), err)
 		}
 	}
+	if got := in.jetStream(t).Conn().MaxPayload(); got != 1<<20 {
+		t.Errorf("NATS takes messages of %d bytes, want 1 MiB", got)
+	}
 	in.stop(t, syscall.SIGTERM)
 	if _, err := os.Stat(filepath.Join(in.dir, readyFile)); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("the ready file is still there after a clean stop: %v", err)

@@ -9,7 +9,6 @@ import (
 	"os"
 	"time"
 
-	natsserver "github.com/nats-io/nats-server/v2/server"
 	uiserver "github.com/temporalio/ui-server/v2/server"
 	temporalconfig "go.temporal.io/server/common/config"
 	"go.temporal.io/server/temporal"
@@ -26,7 +25,7 @@ type stack struct {
 	secrets  secrets
 	temporal temporal.Server
 	ui       *uiserver.Server
-	nats     *natsserver.Server
+	nats     *natsServer
 	s3       *s3Server
 }
 
@@ -84,19 +83,13 @@ func (s *stack) launch(f *folder, sql *temporalconfig.SQL, inner internalPorts, 
 
 // broken waits for a server to break and says how, or returns nil when ctx ends.
 func (s *stack) broken(ctx context.Context) error {
-	look := time.NewTicker(2 * time.Second)
-	defer look.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case err := <-s.s3.failed:
-			return err
-		case <-look.C:
-			if !s.nats.JetStreamEnabled() {
-				return errors.New("nats: JetStream has switched itself off, as it does when the disk is full or fails: see the log above, make room, and start again")
-			}
-		}
+	select {
+	case <-ctx.Done():
+		return nil
+	case err := <-s.s3.failed:
+		return err
+	case err := <-s.nats.failed:
+		return err
 	}
 }
 
@@ -125,8 +118,7 @@ func (s *stack) stop() (err error) {
 		s.s3.close()
 	}
 	if s.nats != nil {
-		s.nats.Shutdown()
-		s.nats.WaitForShutdown()
+		s.nats.close()
 	}
 	return err
 }

@@ -1,0 +1,80 @@
+package resize
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// golden.json is written by testdata/golden.py with Pillow.
+type golden struct {
+	Cases []struct {
+		W, H, Size int
+		Mode       Mode
+		Fill       [3]uint8
+		Pix        []byte
+	}
+}
+
+// picture is golden.py's.
+func picture(w, h int) Image {
+	m := New(w, h)
+	state := uint32(w*1000 + h)
+	for i := range m.Pix {
+		state = state*1664525 + 1013904223
+		m.Pix[i] = uint8(state >> 24)
+	}
+	return m
+}
+
+func TestSquareEqualsPillow(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile("testdata/golden.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var g golden
+	if err := json.Unmarshal(text, &g); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range g.Cases {
+		t.Run(fmt.Sprintf("%dx%d_%s_%d", c.W, c.H, c.Mode, c.Size), func(t *testing.T) {
+			t.Parallel()
+			got, err := Square(picture(c.W, c.H), c.Size, c.Mode, c.Fill)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(Image{c.Size, c.Size, c.Pix}, got); diff != "" {
+				t.Errorf("differs from Pillow (-Pillow +ours):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestSquareRefusesUnknownMode(t *testing.T) {
+	t.Parallel()
+	if _, err := Square(New(2, 2), 2, "stretch", [3]uint8{}); err == nil {
+		t.Error("mode stretch was accepted")
+	}
+}
+
+func TestMiddleRoundsHalvesToEven(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ full, size, want int }{{10, 10, 0}, {11, 10, 0}, {12, 10, 1}, {13, 10, 2}, {15, 10, 2}, {17, 10, 4}} {
+		if got := middle(c.full, c.size); got != c.want {
+			t.Errorf("middle(%d, %d) = %d, want %d", c.full, c.size, got, c.want)
+		}
+	}
+}
+
+func BenchmarkShortestCrop(b *testing.B) {
+	src := picture(1280, 720)
+	for b.Loop() {
+		if _, err := Square(src, 336, ShortestCrop, [3]uint8{}); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

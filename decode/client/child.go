@@ -3,24 +3,19 @@ package client
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"net"
 	"os"
 	"os/exec"
-	"strconv"
+	"sync"
 	"syscall"
-	"time"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/winnow-video/winnow/decode/wire"
 	"github.com/winnow-video/winnow/workflows/job"
 )
-
-// watchEvery is how often a child's memory is looked at.
-const watchEvery = 50 * time.Millisecond
 
 // child is one running winnow-decode.
 type child struct {
@@ -31,7 +26,7 @@ type child struct {
 }
 
 // start starts the program at path on a request. The child leads a process group of its
-// own and is killed when we die.
+// own, is killed when we die, and inherits no environment: it reads hostile bytes.
 func start(path string, req wire.Request) (*child, error) {
 	var stdin bytes.Buffer
 	if err := wire.WriteRequest(&stdin, req); err != nil {
@@ -39,11 +34,12 @@ func start(path string, req wire.Request) (*child, error) {
 	}
 	ours, theirs, err := socketPair()
 	if err != nil {
-		return nil, job.Fail(job.StageDecode, job.InternalError, "%v", err)
+		return nil, job.Fail(job.StageDecode, job.InternalError, "start the decoder: %v", err)
 	}
 	defer theirs.Close()
 	c := &child{cmd: exec.Command(path), ranges: ours, stderr: new(head)}
 	c.cmd.Stdin, c.cmd.Stderr, c.cmd.ExtraFiles = &stdin, c.stderr, []*os.File{theirs}
+	c.cmd.Env = []string{"GOMAXPROCS=2", "LANG=C"}
 	c.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 	if c.stdout, err = c.cmd.StdoutPipe(); err == nil {
 		err = c.cmd.Start()
@@ -70,46 +66,60 @@ func socketPair() (ours net.Conn, theirs *os.File, err error) {
 	return ours, theirs, nil
 }
 
-// serve answers the child's questions until it closes its end or is reaped; a source
-// that fails ends the child.
-func (c *child) serve(ctx context.Context, end context.CancelCauseFunc, cache *cache) <-chan struct{} {
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		var failed error
-		_ = wire.ServeRanges(c.ranges, cache.src.Size(), func(p []byte, off int64) error {
-			failed = cache.read(ctx, p, off)
-			return failed
-		})
-		if failed != nil {
-			end(failed)
-		}
-	}()
-	return done
+// tend serves and watches the child until it has ended and been reaped, and returns
+// its result. Whatever must end it early says why through end.
+func (c *child) tend(ctx context.Context, end context.CancelCauseFunc, req wire.Request, cache *cache) ([]byte, error) {
+	var serving sync.WaitGroup
+	serving.Go(func() { c.serve(ctx, end, cache) })
+	w := c.watch(ctx, end, req.Limits, &cache.waiting)
+	clip, err := wire.ReadResult(c.stdout, mostBytes(req))
+	if err != nil && !isFailure(err) {
+		c.kill()
+	}
+	died := c.reap(w)
+	serving.Wait()
+	if err != nil {
+		return nil, outcome(ctx, err, died, c.stderr.String())
+	}
+	return clip, nil
 }
 
-// watch kills the child when ctx ends, and ends it when it holds more than maxBytes.
-func (c *child) watch(ctx context.Context, end context.CancelCauseFunc, maxBytes int64) <-chan struct{} {
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		ticker := time.NewTicker(watchEvery)
-		defer ticker.Stop()
-		for {
-			select {
-			case <-ctx.Done():
-				c.kill()
-				return
-			case <-ticker.C:
-			}
-			held, err := residentBytes(c.cmd.Process.Pid)
-			if errors.Is(err, os.ErrNotExist) || errors.Is(err, errReaped) {
-				return
-			}
-			if held > maxBytes {
-				end(job.Fail(job.StageDecode, job.InputMemory, "decoding took more than limits.memory, %d bytes", maxBytes))
-			}
-		}
-	}()
-	return done
+// serve answers the child's questions until it has closed its end; a source that fails
+// ends the child.
+func (c *child) serve(ctx context.Context, end context.CancelCauseFunc, cache *cache) {
+	var failed error
+	// Any other error is the child's: its result, or the lack of one, tells more.
+	_ = wire.ServeRanges(c.ranges, cache.src.Size(), func(p []byte, off int64) error {
+		failed = cache.read(ctx, p, off)
+		return failed
+	})
+	if failed != nil {
+		end(failed)
+	}
+}
+
+// kill ends the child and all of its group. The child must not be reaped yet.
+func (c *child) kill() { _ = unix.Kill(-c.cmd.Process.Pid, unix.SIGKILL) }
+
+// reap waits for the child's exit, then ends what is left of its group. Its pid stays
+// taken until nobody kills any more, so that no stranger is hit.
+func (c *child) reap(w *watch) error {
+	for unix.Waitid(unix.P_PID, c.cmd.Process.Pid, nil, unix.WEXITED|unix.WNOWAIT, nil) == unix.EINTR {
+	}
+	w.stop()
+	c.kill()
+	err := c.cmd.Wait()
+	c.ranges.Close()
+	return err
+}
+
+// head keeps the first bytes written to it: a crash tells its cause first.
+type head struct{ bytes.Buffer }
+
+const maxHead = 8 << 10
+
+// Write implements io.Writer.
+func (h *head) Write(p []byte) (int, error) {
+	h.Buffer.Write(p[:min(len(p), maxHead-h.Len())])
+	return len(p), nil
 }

@@ -13,6 +13,7 @@ import (
 	"errors"
 	"fmt"
 	"os/exec"
+	"runtime"
 	"strings"
 
 	"github.com/winnow-video/winnow/decode/wire"
@@ -39,36 +40,32 @@ type Decoder struct {
 }
 
 // Run decodes one clip. It fills in the request's version and size, and its defaults.
-// The error is a *job.Failure, what the source failed with, or ctx's.
+// The error is a *job.Failure, what the source failed with, or ctx's. Limits.Wall
+// does not count time spent waiting for the source.
 func (d Decoder) Run(ctx context.Context, req wire.Request, src Source) (*Clip, error) {
 	req.V, req.Size = wire.Version, src.Size()
 	req = req.WithDefaults()
 	if err := req.Validate(); err != nil {
 		return nil, err
 	}
-	ctx, cancel := context.WithTimeoutCause(ctx, req.Limits.Wall, overtime(req.Limits))
-	defer cancel()
 	ctx, end := context.WithCancelCause(ctx)
 	defer end(nil)
+	runtime.LockOSThread() // the kernel kills the child when the thread that started it ends
+	defer runtime.UnlockOSThread()
 	child, err := start(d.Path, req)
 	if err != nil {
 		return nil, err
 	}
 	cache := newCache(src)
-	served := child.serve(ctx, end, cache)
-	watched := child.watch(ctx, end, req.Limits.Memory)
-	clip, err := wire.ReadResult(child.stdout, mostBytes(req))
-	died := child.reap(err != nil)
-	<-served
-	<-watched
+	bytes, err := child.tend(ctx, end, req, cache)
 	if err != nil {
-		return nil, outcome(ctx, err, died, child.stderr.String())
+		return nil, err
 	}
-	parsed, err := wire.ParseClip(clip)
+	clip, err := wire.ParseClip(bytes)
 	if err != nil {
 		return nil, job.Fail(job.StageDecode, job.InternalError, "%v", err)
 	}
-	return &Clip{Clip: parsed, Fetched: cache.fetched}, nil
+	return &Clip{Clip: clip, Fetched: cache.fetched}, nil
 }
 
 // Build names the decoder's build: clips of different builds may differ.
@@ -78,10 +75,6 @@ func (d Decoder) Build(ctx context.Context) (string, error) {
 		return "", fmt.Errorf("ask %s for its version: %w", d.Path, err)
 	}
 	return string(bytes.TrimSpace(out)), nil
-}
-
-func overtime(l job.Limits) error {
-	return job.Fail(job.StageDecode, job.InputTimeout, "decoding took longer than limits.wall, %v", l.Wall)
 }
 
 // mostBytes bounds the clip that req can be answered with.
@@ -94,15 +87,14 @@ func mostBytes(req wire.Request) int64 {
 	return int64(req.Sampling.Count)*(edge*edge*3+16) + headers
 }
 
-// outcome is why there is no clip: what Run ended the child for, else what the child
+// outcome is why there is no clip: what the child was ended for, else what it
 // said, else how it died.
 func outcome(ctx context.Context, result, died error, stderr string) error {
 	if cause := context.Cause(ctx); cause != nil {
 		return cause
 	}
-	var failure *job.Failure
-	if errors.As(result, &failure) {
-		return failure
+	if isFailure(result) {
+		return result
 	}
 	first, _, _ := strings.Cut(strings.TrimSpace(stderr), "\n")
 	code := job.InputCrash
@@ -110,4 +102,9 @@ func outcome(ctx context.Context, result, died error, stderr string) error {
 		code = job.InputMemory
 	}
 	return job.Fail(job.StageDecode, code, "the decoder ended without a result (%v; %v): %s", died, result, first)
+}
+
+func isFailure(err error) bool {
+	var failure *job.Failure
+	return errors.As(err, &failure)
 }

@@ -1,0 +1,110 @@
+# FFmpeg 7.1, built from Debian trixie's source package: static, position
+# independent, with nothing but what winnow-decode reads. go-astiav v0.39 needs
+# 7.0 or 7.1, which neither Debian 12 nor Ubuntu 24.04 has. Sourced by setup.sh.
+
+ffmpeg_wanted=7:7.1.5-0+deb13u1 # a newer 7.1 is taken where the mirror no longer has it
+
+ffmpeg_decoders=h264,hevc,libdav1d,vp8,vp9,mpeg1video,mpeg2video,mpeg4,mjpeg,prores,flv,theora,png,webp,gif,rawvideo,ffv1
+ffmpeg_parsers=h264,hevc,av1,vp3,vp8,vp9,mpegvideo,mpeg4video,h263,mjpeg,png,webp,gif
+ffmpeg_demuxers=mov,matroska,avi,mpegts,mpegps,mpegvideo,flv,ogg,gif,image_jpeg_pipe,image_png_pipe,image_webp_pipe
+ffmpeg_bsfs=h264_mp4toannexb,hevc_mp4toannexb,vp9_superframe_split,mpeg4_unpack_bframes,extract_extradata,null
+ffmpeg_filters=buffer,buffersink,format,null,scale
+
+ffmpeg_flags=(
+	--disable-everything --disable-autodetect --disable-programs --disable-doc
+	--disable-debug --disable-network --disable-shared --enable-static --enable-pic
+	--enable-swscale --enable-swresample --enable-avfilter --enable-avdevice
+	--enable-zlib --enable-libdav1d
+	"--enable-decoder=$ffmpeg_decoders" "--enable-parser=$ffmpeg_parsers"
+	"--enable-demuxer=$ffmpeg_demuxers" "--enable-bsf=$ffmpeg_bsfs"
+	"--enable-filter=$ffmpeg_filters" --enable-protocol=file,pipe
+)
+
+ffmpeg_digest=$(printf '%s\n' "$ffmpeg_wanted" "${ffmpeg_flags[@]}" | sha256sum | cut -c1-12)
+
+# ffmpeg_prefix prints where a build with these flags lies, if one does.
+ffmpeg_prefix() {
+	local dir
+	for dir in "$cache"/ffmpeg-7.1*-"$ffmpeg_digest"; do
+		[ -e "$dir/lib/pkgconfig/libavcodec.pc" ] && printf '%s\n' "$dir" && return
+	done
+	return 1
+}
+
+provide_ffmpeg() {
+	local prefix
+	if prefix=$(ffmpeg_prefix); then
+		say "FFmpeg in place: $prefix"
+		return
+	fi
+	fetch_ffmpeg "$scratch/ffmpeg"
+	build_ffmpeg "$scratch/ffmpeg"
+	say "FFmpeg in place: $(ffmpeg_prefix)"
+}
+
+# debian_mirrors prints "mirror suite" lines of trixie's archives, as the system's own
+# configuration names Debian's mirror, or as debootstrap does on other systems.
+debian_mirrors() {
+	local mirrors
+	mirrors=$(apt-get indextargets --format '$(LABEL) $(REPO_URI)' 'Created-By: Packages' 'Origin: Debian' 2>/dev/null |
+		sed -n 's/^Debian /trixie /p; s/^Debian-Security /trixie-security /p' | sort -u)
+	if [ -z "$mirrors" ]; then
+		mirrors=$(sed -n 's/^DEF_MIRROR="\(.*\)"$/trixie \1/p' /usr/sbin/debootstrap)
+	fi
+	[ -n "$mirrors" ] || die 'no Debian mirror is configured, and debootstrap names none'
+	printf '%s\n' "$mirrors"
+}
+
+# private_apt runs an apt tool on trixie's source packages alone, below folder $1: the
+# system's lists and packages are neither used nor changed.
+private_apt() {
+	local dir=$1 tool=$2
+	shift 2
+	"$tool" -o Dir::State="$dir/state" -o Dir::State::status=/dev/null -o Dir::Cache="$dir/cache" \
+		-o Dir::Etc::sourcelist=/dev/null -o Dir::Etc::sourceparts="$dir/sources" \
+		-o Dir::Etc::preferencesparts=/dev/null -o APT::Sandbox::User= -o Acquire::Languages=none "$@"
+}
+
+# fetch_ffmpeg unpacks the source package to $1/source. apt checks its signature
+# against Debian's archive keys.
+fetch_ffmpeg() {
+	local dir=$1 mirror suite version
+	[ -n "$(apt-get indextargets 'Created-By: Packages' 2>/dev/null)" ] || apt_update
+	apt-get indextargets --format '$(ORIGIN)' 'Created-By: Packages' | grep --quiet '^Debian$' ||
+		install_packages debootstrap
+	install_packages debian-archive-keyring
+	mkdir -p "$dir"/{sources,state/lists/partial,cache/archives/partial}
+	while read -r suite mirror; do
+		printf 'Types: deb-src\nURIs: %s\nSuites: %s\nComponents: main\nSigned-By: %s\n' "$mirror" "$suite" \
+			/usr/share/keyrings/debian-archive-keyring.gpg >"$dir/sources/$suite.sources"
+	done < <(debian_mirrors)
+	say 'fetching the source package of FFmpeg'
+	private_apt "$dir" apt-get update --quiet=2 || die "Debian's source packages cannot be listed: is its mirror reachable?"
+	version=$(ffmpeg_version "$dir")
+	(cd "$dir" && private_apt "$dir" apt-get source --quiet=2 --download-only "ffmpeg=$version")
+	(cd "$dir" && dpkg-source --no-check --extract ffmpeg_*.dsc source >dpkg-source.log 2>&1) || die 'the source package does not unpack'
+}
+
+# ffmpeg_version prints the wanted version if folder $1's lists have it, else their newest 7.1.
+ffmpeg_version() {
+	local versions
+	versions=$(private_apt "$1" apt-cache showsrc --only-source ffmpeg | sed -n 's/^Version: \(7:7\.1\.\)/\1/p' | sort --unique --version-sort)
+	[ -n "$versions" ] || die "the mirror has no source of FFmpeg 7.1: go-astiav v0.39 builds with no other"
+	grep --fixed-strings --line-regexp "$ffmpeg_wanted" <<<"$versions" || tail -n 1 <<<"$versions"
+}
+
+# build_ffmpeg builds $1/source. The result appears under its name when it is complete.
+build_ffmpeg() {
+	local dir=$1 release prefix
+	release=$(cat "$dir/source/RELEASE")
+	prefix=$cache/ffmpeg-$release-$ffmpeg_digest
+	say "building FFmpeg $release (about 4 minutes on two cores; log: $cache/ffmpeg.log)"
+	(
+		cd "$dir/source"
+		./configure --prefix="$prefix" "${ffmpeg_flags[@]}"
+		make -j2
+		make install DESTDIR="$dir/root"
+	) >"$cache/ffmpeg.log" 2>&1 || die "FFmpeg does not build: see $cache/ffmpeg.log"
+	rm -rf "$prefix"
+	mv "$dir/root$prefix" "$prefix"
+}

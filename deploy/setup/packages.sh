@@ -1,0 +1,47 @@
+# System packages, through apt-get. Sourced by setup.sh.
+
+as_root() {
+	if [ "$(id -u)" -eq 0 ]; then
+		"$@"
+	else
+		command -v sudo >/dev/null || die "run this as root, or install sudo: it needs '$*'"
+		sudo "$@"
+	fi
+}
+
+installed() {
+	[ "$(dpkg-query --show --showformat='${db:Status-Status}' "$1" 2>/dev/null)" = installed ]
+}
+
+apt_install() {
+	as_root env DEBIAN_FRONTEND=noninteractive \
+		apt-get install --quiet --yes --no-install-recommends "$@"
+}
+
+# apt_update refreshes the package lists, once a run.
+apt_updated=no
+apt_update() {
+	[ "$apt_updated" = no ] || return 0
+	say 'apt-get update'
+	as_root apt-get update --quiet || say 'some package lists could not be refreshed; going on with what is there'
+	apt_updated=yes
+}
+
+# install_packages installs those of the named packages that are missing. Lists
+# may be absent or name versions that mirrors no longer hold, so a failure is
+# tried again with fresh ones.
+install_packages() {
+	local missing=() package
+	for package in "$@"; do
+		installed "$package" || missing+=("$package")
+	done
+	if [ ${#missing[@]} -eq 0 ]; then
+		say "packages in place: $*"
+		return
+	fi
+	say "installing ${missing[*]}"
+	apt_install "${missing[@]}" && return
+	[ "$apt_updated" = no ] || die "apt-get install ${missing[*]} failed"
+	apt_update
+	apt_install "${missing[@]}" || die "apt-get install ${missing[*]} failed"
+}

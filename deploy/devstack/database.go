@@ -42,7 +42,7 @@ func openDatabase(f *folder) (*temporalconfig.SQL, error) {
 		}
 	}
 	if err := createNamespace(sql); err != nil {
-		return nil, fmt.Errorf("%s: %w", f.file(databaseFile), err)
+		return nil, fmt.Errorf("%s: %w: if it is damaged, bring back a copy, or %s", f.file(databaseFile), err, beginAnew(f))
 	}
 	return sql, nil
 }

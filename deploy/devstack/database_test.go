@@ -67,6 +67,17 @@ func TestForeignDatabaseIsRefused(t *testing.T) {
 	}
 }
 
+// TestDatabaseWithoutItsLog starts on a database whose write-ahead log, and with it every table, is lost.
+func TestDatabaseWithoutItsLog(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	startIn(t, dir).stop(t, syscall.SIGTERM)
+	if err := os.Remove(filepath.Join(dir, databaseFile+"-wal")); err != nil {
+		t.Fatal(err)
+	}
+	refused(t, []string{"--state", dir}, filepath.Join(dir, databaseFile), "bring back a copy")
+}
+
 // TestKilledWhileMakingTheDatabase starts on what such a kill leaves.
 func TestKilledWhileMakingTheDatabase(t *testing.T) {
 	t.Parallel()

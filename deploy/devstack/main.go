@@ -34,7 +34,7 @@ func run(args []string) int {
 		return exitOK
 	}
 	if err := serve(cfg); err != nil {
-		fmt.Fprintf(os.Stderr, "winnow-devstack: %v\n", explain(err))
+		fmt.Fprintf(os.Stderr, "winnow-devstack: %s\n", explain(err))
 		return exitFailure
 	}
 	return exitOK

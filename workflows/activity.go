@@ -45,6 +45,7 @@ type Located struct {
 type StageInput struct {
 	VideoInput
 	Keys
+	Except []Item `json:"except,omitempty"` // items that have failed already
 }
 
 // Spent is what one activity took.

@@ -1,6 +1,7 @@
 package workflows
 
 import (
+	"slices"
 	"time"
 
 	"go.temporal.io/sdk/workflow"
@@ -98,9 +99,11 @@ func (v *video) answerAll(ctx workflow.Context) error {
 	var slowest int64
 	var failed error
 	w := &window{width: len(v.in.Asks), halted: func() bool { return false }}
-	groups := chunks(v.in.Asks, maxAnswers)
+	groups, pruned := chunks(v.in.Asks, maxAnswers), v.failed
 	w.run(ctx, 0, len(groups), func(ctx workflow.Context, i int) {
-		items, err := Answer.on(ctx, QueueCall, v.stage(groups[i]))
+		in := v.stage(groups[i])
+		in.Except = failedOf(groups[i], pruned)
+		items, err := Answer.on(ctx, QueueCall, in)
 		if err != nil {
 			failed = err
 		}
@@ -111,6 +114,16 @@ func (v *video) answerAll(ctx workflow.Context) error {
 	})
 	v.run.Timing.Answer += slowest
 	return failed
+}
+
+// failedOf is the failed items among asks.
+func failedOf(asks []Ask, failed []ItemFailure) (items []Item) {
+	for _, f := range failed {
+		if slices.ContainsFunc(asks, func(a Ask) bool { return a.Line == f.Line }) {
+			items = append(items, f.Item)
+		}
+	}
+	return items
 }
 
 func (v *video) stage(asks []Ask) StageInput {

@@ -1,0 +1,149 @@
+package workers
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+
+	"github.com/winnow-video/winnow/workflows"
+	"github.com/winnow-video/winnow/workflows/artifact"
+	"github.com/winnow-video/winnow/workflows/job"
+)
+
+// closePage merges the drafts of a page's videos into its records, in manifest
+// order, and accounts for items without a draft. The records are written once:
+// whoever closes a page a second time finds and counts what is there.
+func (s *stages) closePage(ctx context.Context, in workflows.CloseInput) (workflows.Tally, error) {
+	page, err := s.pageOf(ctx, in.PageInput)
+	if err != nil {
+		return workflows.Tally{}, err
+	}
+	if len(page.open) == 0 {
+		return workflows.Tally{}, nil
+	}
+	drafts, err := s.drafts(ctx, page, in.PageInput)
+	if err != nil {
+		return workflows.Tally{}, err
+	}
+	records, added := page.merge(in, drafts)
+	written, err := s.writeOnce(ctx, artifact.PageRecords(in.Job, in.Generation, in.Page), records)
+	if err != nil {
+		return workflows.Tally{}, err
+	}
+	if added > 0 {
+		s.tellStage(workflows.VideoInput{Run: in.Run, Page: in.Page, Video: len(page.videos)}, job.StageRecord, added, added, 0)
+	}
+	return tallyOf(written), nil
+}
+
+// drafts reads what the page's videos reported.
+func (s *stages) drafts(ctx context.Context, p *page, in workflows.PageInput) (map[workflows.Item]job.Record, error) {
+	all := map[workflows.Item]job.Record{}
+	for video := range p.videos {
+		key := artifact.VideoRecords(in.Job, in.Generation, in.Page, video)
+		if err := s.collect(ctx, p, key, all); err != nil {
+			return nil, err
+		}
+	}
+	return all, nil
+}
+
+// collect adds the records under key, if there are any, to all.
+func (s *stages) collect(ctx context.Context, p *page, key artifact.Key, all map[workflows.Item]job.Record) error {
+	text, err := s.cfg.Store.Get(ctx, key)
+	switch {
+	case errors.Is(err, artifact.ErrNotFound) || errors.Is(err, artifact.ErrCorrupt):
+		return nil
+	case err != nil:
+		return err
+	}
+	records, err := readLines[job.Record](text)
+	if err != nil {
+		return fmt.Errorf("%s: %w", key, err)
+	}
+	at := p.places()
+	for _, r := range records {
+		if item, ok := at[place{r.ID, r.Variant}]; ok {
+			all[item] = r
+		}
+	}
+	return nil
+}
+
+// place is what a record says of where it belongs.
+type place struct{ id, variant string }
+
+func (p *page) places() map[place]workflows.Item {
+	at := make(map[place]workflows.Item, len(p.lines)*len(p.spec.Prune))
+	for line, item := range p.lines {
+		for variant, pruning := range p.spec.Prune {
+			at[place{item.ID, pruning.Variant()}] = workflows.Item{Line: line, Variant: variant}
+		}
+	}
+	return at
+}
+
+// merge is one record for every open item; added counts those without a draft.
+func (p *page) merge(in workflows.CloseInput, drafts map[workflows.Item]job.Record) (records []job.Record, added int) {
+	for _, ask := range p.open {
+		for _, variant := range variantsOf(ask, len(p.spec.Prune)) {
+			r, drafted := drafts[workflows.Item{Line: ask.Line, Variant: variant}]
+			if !drafted {
+				r = p.ended(in.Job, ask.Line, variant, openEnd(in.Open))
+				added++
+			}
+			records = append(records, r)
+		}
+	}
+	return records, added
+}
+
+// ended is the record of an item that ended without being begun.
+func (p *page) ended(jobID string, line, variant int, f *job.Failure) job.Record {
+	return failedRecord(identity(jobID, p.lines[line], p.spec.Prune[variant].Variant()), *f)
+}
+
+// openEnd is the failure of an item that no Video reported on.
+func openEnd(code job.Code) *job.Failure {
+	switch code {
+	case job.CanceledJob:
+		return job.Fail(job.StageRecord, code, "the job was canceled before this item was begun")
+	case job.BudgetSpent:
+		return job.Fail(job.StageRecord, code, "the job stopped at its budget.failure_share before this item was begun")
+	}
+	return job.Fail(job.StageRecord, job.InternalLost, "its video ended without a report: retry it")
+}
+
+// writeOnce stores records under key and returns what lies there now.
+func (s *stages) writeOnce(ctx context.Context, key artifact.Key, records []job.Record) ([]job.Record, error) {
+	text, err := writeLines(records)
+	if err != nil {
+		return nil, err
+	}
+	ref, err := s.cfg.Store.Put(ctx, key, bytes.NewReader(text), artifact.FirstWins)
+	if err != nil {
+		return nil, err
+	}
+	if sum := sha256.Sum256(text); ref.SHA256 == hex.EncodeToString(sum[:]) {
+		return records, nil
+	}
+	first, err := s.cfg.Store.Get(ctx, key)
+	if err != nil {
+		return nil, err
+	}
+	return readLines[job.Record](first)
+}
+
+// newest is a page's records, the newest of each item up to a generation.
+func (s *stages) newest(ctx context.Context, p *page, jobID string, number, generation int) (map[workflows.Item]job.Record, error) {
+	all := map[workflows.Item]job.Record{}
+	for g := range generation + 1 {
+		if err := s.collect(ctx, p, artifact.PageRecords(jobID, g, number), all); err != nil {
+			return nil, err
+		}
+	}
+	return all, nil
+}

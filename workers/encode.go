@@ -1,0 +1,45 @@
+package workers
+
+import (
+	"context"
+	"time"
+
+	"github.com/winnow-video/winnow/workflows"
+	"github.com/winnow-video/winnow/workflows/artifact"
+	"github.com/winnow-video/winnow/workflows/bus"
+	"github.com/winnow-video/winnow/workflows/job"
+)
+
+// encode has winnow-infer make the tokens [T,P,D] of a clip.
+func (s *stages) encode(ctx context.Context, in workflows.StageInput) (workflows.Spent, error) {
+	began := time.Now()
+	w, err := s.workOf(ctx, in)
+	if err != nil {
+		return workflows.Spent{}, err
+	}
+	request := bus.Request{V: bus.Version, Bundle: in.Bundle, Out: in.Tokens, Encode: &bus.EncodeRequest{Clip: in.Clip}}
+	if err := s.ask(ctx, w, request, in.Clip); err != nil {
+		s.failed(in.VideoInput, job.StageEncode, err)
+		return workflows.Spent{}, err
+	}
+	s.tellStage(in.VideoInput, job.StageEncode, 1, 0, 0)
+	return spent(ctx, began), nil
+}
+
+// ask makes a request and waits for its end. Where it failed because its input
+// is gone, that is the error.
+func (s *stages) ask(ctx context.Context, w *work, r bus.Request, input artifact.Key) error {
+	if s.cfg.Serve != nil {
+		if err := s.cfg.Serve(ctx, w.spec.Bundle); err != nil {
+			return err
+		}
+	}
+	_, err := s.cfg.Bus.Await(ctx, s.cfg.Store, r, w.spec.Priority, func() {})
+	if err == nil {
+		return nil
+	}
+	if there, lookErr := s.has(ctx, input); lookErr == nil && !there {
+		return &missing{input}
+	}
+	return err
+}

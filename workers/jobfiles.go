@@ -1,0 +1,137 @@
+package workers
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"sync"
+
+	lru "github.com/hashicorp/golang-lru/v2"
+
+	"github.com/winnow-video/winnow/infer/bundle"
+	"github.com/winnow-video/winnow/workflows"
+	"github.com/winnow-video/winnow/workflows/artifact"
+	"github.com/winnow-video/winnow/workflows/job"
+)
+
+// jobFiles reads what a job's stages share, and keeps what was read last: job
+// files, pages and bundles never change.
+type jobFiles struct {
+	store   artifact.Store
+	specs   *lru.Cache[string, job.Spec]
+	pages   *lru.Cache[artifact.Key, []job.Item]
+	opening sync.Mutex
+	bundles map[string]*bundle.Bundle // by digest; a process meets a few
+}
+
+func newJobFiles(store artifact.Store) (*jobFiles, error) {
+	specs, err := lru.New[string, job.Spec](256)
+	if err != nil {
+		return nil, err
+	}
+	pages, err := lru.New[artifact.Key, []job.Item](32)
+	return &jobFiles{store: store, specs: specs, pages: pages, bundles: map[string]*bundle.Bundle{}}, err
+}
+
+// spec is the job's, defaults filled in.
+func (f *jobFiles) spec(ctx context.Context, id string) (job.Spec, error) {
+	if spec, ok := f.specs.Get(id); ok {
+		return spec, nil
+	}
+	key := artifact.JobFile(id, "job.yaml")
+	text, err := f.store.Get(ctx, key)
+	if err != nil {
+		return job.Spec{}, fmt.Errorf("%s: %w", key, err)
+	}
+	spec, err := job.ParseSpec(text, string(key))
+	if err != nil {
+		return job.Spec{}, job.Fail(job.StageRecord, job.ConfigInvalid, "%v", err)
+	}
+	spec = spec.WithDefaults()
+	f.specs.Add(id, spec)
+	return spec, nil
+}
+
+// page is the items of a page, in manifest order.
+func (f *jobFiles) page(ctx context.Context, key artifact.Key) ([]job.Item, error) {
+	if items, ok := f.pages.Get(key); ok {
+		return items, nil
+	}
+	text, err := f.store.Get(ctx, key)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", key, err)
+	}
+	items, err := readLines[job.Item](text)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", key, err)
+	}
+	f.pages.Add(key, items)
+	return items, nil
+}
+
+// bundle is the run's, verified once a process. One of another digest than the
+// job was submitted with is refused.
+func (f *jobFiles) bundle(ctx context.Context, run workflows.Run) (*bundle.Bundle, error) {
+	spec, err := f.spec(ctx, run.Job)
+	if err != nil {
+		return nil, err
+	}
+	f.opening.Lock()
+	defer f.opening.Unlock()
+	if b, ok := f.bundles[run.Bundle]; ok {
+		return b, nil
+	}
+	b, err := bundle.Open(ctx, spec.Bundle)
+	if err != nil {
+		return nil, err
+	}
+	if b.Digest() != run.Bundle {
+		err := job.Fail(job.StageFetch, job.ConfigBundle, "%s has digest %.12s, the job was submitted with %.12s: submit it again",
+			spec.Bundle, b.Digest(), run.Bundle)
+		b.Close()
+		return nil, err
+	}
+	f.bundles[run.Bundle] = b
+	return b, nil
+}
+
+func (f *jobFiles) close() {
+	f.opening.Lock()
+	defer f.opening.Unlock()
+	for digest, b := range f.bundles {
+		b.Close()
+		delete(f.bundles, digest)
+	}
+}
+
+// readLines reads JSON lines.
+func readLines[T any](text []byte) ([]T, error) {
+	var all []T
+	dec := json.NewDecoder(bytes.NewReader(text))
+	for {
+		var one T
+		switch err := dec.Decode(&one); err {
+		case nil:
+			all = append(all, one)
+		case io.EOF:
+			return all, nil
+		default:
+			return nil, fmt.Errorf("line %d: %w", len(all)+1, err)
+		}
+	}
+}
+
+// writeLines writes JSON lines.
+func writeLines[T any](all []T) ([]byte, error) {
+	var text bytes.Buffer
+	enc := json.NewEncoder(&text)
+	enc.SetEscapeHTML(false)
+	for _, one := range all {
+		if err := enc.Encode(one); err != nil {
+			return nil, err
+		}
+	}
+	return text.Bytes(), nil
+}

@@ -1,0 +1,218 @@
+package workers
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"maps"
+	"strconv"
+	"time"
+
+	"github.com/winnow-video/winnow/infer/bundle"
+	"github.com/winnow-video/winnow/infer/tensor"
+	"github.com/winnow-video/winnow/prune"
+	"github.com/winnow-video/winnow/workflows"
+	"github.com/winnow-video/winnow/workflows/artifact"
+	"github.com/winnow-video/winnow/workflows/job"
+)
+
+// prune selects a video's tokens for every question and variant at once.
+func (s *stages) prune(ctx context.Context, in workflows.StageInput) (workflows.Items, error) {
+	began := time.Now()
+	w, err := s.workOf(ctx, in)
+	if err != nil {
+		return workflows.Items{}, err
+	}
+	var out workflows.Items
+	todo, err := s.unpruned(ctx, w, &out)
+	if err != nil {
+		return workflows.Items{}, err
+	}
+	if len(todo) > 0 {
+		if err := s.pruneAll(ctx, w, todo, &out); err != nil {
+			return workflows.Items{}, err
+		}
+	}
+	s.tellItems(in.VideoInput, job.StagePrune, len(w.items), out)
+	out.Cached = nil // that an answer is cached is what records tell
+	out.Spent = spent(ctx, began)
+	return out, nil
+}
+
+// unpruned is the tasks whose kept tokens do not exist, by their key: several
+// questions share one where the policy does not look at them.
+func (s *stages) unpruned(ctx context.Context, w *work, out *workflows.Items) (map[artifact.Key][]task, error) {
+	have, todo, err := s.split(ctx, w.items, func(t task) artifact.Key { return t.kept })
+	if err != nil {
+		return nil, err
+	}
+	out.Cached = have
+	byKey := map[artifact.Key][]task{}
+	for _, t := range todo {
+		byKey[t.kept] = append(byKey[t.kept], t)
+	}
+	return byKey, nil
+}
+
+func (s *stages) pruneAll(ctx context.Context, w *work, todo map[artifact.Key][]task, out *workflows.Items) error {
+	c, err := s.openClip(ctx, w)
+	if err != nil {
+		return err
+	}
+	for key, tasks := range todo {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		kept, err := selectFor(w, c, tasks[0])
+		if err != nil {
+			out.Failed = append(out.Failed, failuresOf(tasks, job.StagePrune, err)...)
+			continue
+		}
+		if _, err := s.cfg.Store.Put(ctx, key, kept, artifact.FirstWins); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// failuresOf is the same failure for every one of tasks.
+func failuresOf(tasks []task, stage job.Stage, err error) []workflows.ItemFailure {
+	failures := make([]workflows.ItemFailure, len(tasks))
+	for i, t := range tasks {
+		failures[i] = workflows.ItemFailure{Item: t.Item, Failure: brief(job.AsFailure(stage, err))}
+	}
+	return failures
+}
+
+// clip is an encoded video, read once for all its questions.
+type clip struct {
+	file   *tensor.File
+	tokens tensor.Dense[tensor.Float16] // [T,P,D]
+	pts    []float64                    // [T], seconds
+	ready  *prune.Clip
+}
+
+func (s *stages) openClip(ctx context.Context, w *work) (*clip, error) {
+	key := w.in.Tokens
+	body, err := s.cfg.Store.Get(ctx, key)
+	if err != nil {
+		return nil, goneOr(key, err)
+	}
+	c, err := readClip(body)
+	if err != nil {
+		return nil, job.Fail(job.StagePrune, job.ModelContract, "%s: %v", key, err)
+	}
+	if c.ready, err = prune.NewClip(c.tokens); err != nil {
+		return nil, job.Fail(job.StagePrune, job.ModelNotFinite, "%v", err)
+	}
+	return c, nil
+}
+
+func readClip(body []byte) (*clip, error) {
+	file, err := tensor.Decode(body)
+	if err != nil {
+		return nil, err
+	}
+	c := &clip{file: file}
+	if c.tokens, err = tensor.Get[tensor.Float16](file, "tokens"); err != nil {
+		return nil, err
+	}
+	pts, err := tensor.Get[float64](file, "pts_s")
+	if err != nil {
+		return nil, err
+	}
+	if len(c.tokens.Shape) != 3 || len(pts.Data) != c.tokens.Shape[0] {
+		return nil, fmt.Errorf("tokens %v with %d times, want [T,P,D] with T times", []int(c.tokens.Shape), len(pts.Data))
+	}
+	c.pts = pts.Data
+	return c, nil
+}
+
+// selectFor prunes the clip for one item: the content of its kept artifact.
+func selectFor(w *work, c *clip, t task) (io.ReadSeeker, error) {
+	query, err := queryVector(w, c, t)
+	if err != nil {
+		return nil, err
+	}
+	selection, err := w.policies[t.Variant].Select(c.ready, query)
+	if err != nil {
+		return nil, err
+	}
+	kept, err := keptFile(c, selection, w.spec.Prune[t.Variant])
+	if err != nil {
+		return nil, err
+	}
+	return tensor.Body(kept)
+}
+
+// queryVector is the vector [E] that an item is pruned by; nil where the policy takes none.
+func queryVector(w *work, c *clip, t task) ([]float32, error) {
+	if !w.policies[t.Variant].QueryDependent() {
+		return nil, nil
+	}
+	ids, err := w.bundle.QueryIDs(w.spec.Prune[t.Variant].Query, bundle.Question{
+		Text: queryText(t.item), Options: t.item.Options, Times: c.pts, Duration: duration(c.file),
+	})
+	if err != nil {
+		return nil, err
+	}
+	wide := make([]int, len(ids))
+	for i, id := range ids {
+		wide[i] = int(id)
+	}
+	return prune.QueryQuestion(embeddings{w.bundle}, wide) // the ids are already those that the kind of query names
+}
+
+// duration of the video, seconds, as the decoder noted it.
+func duration(f *tensor.File) float64 {
+	seconds, err := strconv.ParseFloat(f.Metadata["duration_s"], 64)
+	if err != nil {
+		return 0 // the container does not tell
+	}
+	return seconds
+}
+
+// embeddings is a bundle's token embeddings as prune reads them.
+type embeddings struct{ *bundle.Bundle }
+
+func (e embeddings) Width() int { return e.Dims.Language.Hidden }
+
+func (e embeddings) Row(id int) ([]float32, error) {
+	rows, err := e.Embed([]int32{int32(id)})
+	return rows.Data, err
+}
+
+// keptFile is the kept artifact: tokens F16 [M,D], frame, cell I32 [M] and
+// relevance F32 [M] of each; index I64 and pts_s F64 [T] of all frames looked at.
+func keptFile(c *clip, s *prune.Selection, p job.Pruning) (*tensor.File, error) {
+	tokens, err := prune.Gather(c.tokens, s)
+	if err != nil {
+		return nil, err
+	}
+	m := len(s.Kept)
+	frame, cell, relevance := tensor.New[int32](m), tensor.New[int32](m), tensor.New[float32](m)
+	for i, k := range s.Kept {
+		frame.Data[i], cell.Data[i] = int32(k.Frame), int32(k.Cell)
+		if s.Relevance != nil {
+			relevance.Data[i] = s.Relevance[k.Frame*s.P+k.Cell]
+		}
+	}
+	f := &tensor.File{Metadata: keptMetadata(c, s, p), Tensors: map[string]tensor.Tensor{
+		"index": c.file.Tensors["index"], "pts_s": c.file.Tensors["pts_s"],
+	}}
+	tensor.Put(f, "tokens", tokens)
+	tensor.Put(f, "frame", frame)
+	tensor.Put(f, "cell", cell)
+	tensor.Put(f, "relevance", relevance)
+	return f, nil
+}
+
+func keptMetadata(c *clip, s *prune.Selection, p job.Pruning) map[string]string {
+	m := maps.Clone(c.file.Metadata)
+	if m == nil {
+		m = map[string]string{}
+	}
+	m["T"], m["P"] = strconv.Itoa(s.T), strconv.Itoa(s.P)
+	m["method"], m["keep"] = p.Method, strconv.FormatFloat(p.Keep, 'g', -1, 64)
+	return m
+}

@@ -2,6 +2,20 @@
 // with JetStream on disk and a real S3 server, on loopback, in one process. A state folder goes in; a ready file
 // (devstack.json) with every address and credential comes out. The winnow program starts it and reads that file; it
 // knows nothing of winnow.
+//
+// The state folder:
+//
+//	devstack.json      the ready file: there while the stack answers (announce.go)
+//	devstack.lock      locked while a winnow-devstack runs; holds its pid
+//	credentials.json   of NATS and S3, made at random on the first start
+//	ports.json         the ports of the last start
+//	temporal.db        Temporal's database, with temporal.db-wal and temporal.db-shm
+//	temporal.version   the Temporal server version that wrote it
+//	nats/              JetStream's streams
+//	s3/                a folder a bucket, a file an object; metadata in extended attributes
+//	metadata/          the same metadata in files, only on filesystems without extended attributes
+//
+// Build it without cgo, so that one build cache serves: CGO_ENABLED=0 go build -ldflags '-s -w' .
 package main
 
 import (

@@ -13,10 +13,11 @@ import (
 	"go.temporal.io/server/temporal"
 )
 
-// The cluster's name and id are stored in the database at its first start and must stay the same ever after.
+// These are stored in the database at its first start and must stay the same ever after.
 const (
-	clusterName = "active"
-	clusterID   = "0b6f3bd1-5a1c-4a3a-9d0e-77696e6e6f77"
+	clusterName   = "active"
+	clusterID     = "0b6f3bd1-5a1c-4a3a-9d0e-77696e6e6f77"
+	historyShards = 1 // more would run in parallel, and all wait for the one connection
 )
 
 // startTemporal starts Temporal's four services on the database.
@@ -61,7 +62,7 @@ func temporalConfig(sql *temporalconfig.SQL, p ports, inner internalPorts) *temp
 		Persistence: temporalconfig.Persistence{
 			DefaultStore:     store,
 			VisibilityStore:  store,
-			NumHistoryShards: 1,
+			NumHistoryShards: historyShards,
 			DataStores:       map[string]temporalconfig.DataStore{store: {SQL: sql}},
 		},
 		ClusterMetadata: localCluster(p),

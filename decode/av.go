@@ -1,0 +1,102 @@
+package decode
+
+/*
+#cgo pkg-config: libavcodec libavutil libswscale
+#include <libavcodec/avcodec.h>
+#include <libavutil/display.h>
+#include <libavutil/frame.h>
+#include <libavutil/pixdesc.h>
+#include <libswscale/swscale.h>
+
+static int64_t winnow_pts(const AVFrame *f) { return f->best_effort_timestamp; }
+
+static int winnow_damaged(const AVFrame *f) {
+	return f->decode_error_flags != 0 || (f->flags & AV_FRAME_FLAG_CORRUPT) != 0;
+}
+
+static const int32_t *winnow_matrix(const AVFrame *f) {
+	AVFrameSideData *d = av_frame_get_side_data(f, AV_FRAME_DATA_DISPLAYMATRIX);
+	return d && d->size >= 9 * sizeof(int32_t) ? (const int32_t *)d->data : NULL;
+}
+
+static void winnow_bound(AVCodecContext *c, int64_t pixels) { if (pixels > 0) c->max_pixels = pixels; }
+
+static int winnow_full_range(const AVFrame *f) {
+	const AVPixFmtDescriptor *d = av_pix_fmt_desc_get(f->format);
+	return f->color_range == AVCOL_RANGE_JPEG || (d && (d->flags & AV_PIX_FMT_FLAG_RGB)) ||
+		(d && d->name[0] == 'y' && d->name[1] == 'u' && d->name[2] == 'v' && d->name[3] == 'j');
+}
+
+// winnow_rgb converts f to packed RGB at dst. sws holds the converter between calls.
+static int winnow_rgb(struct SwsContext **sws, const AVFrame *f, uint8_t *dst) {
+	const int flags = SWS_BICUBIC | SWS_ACCURATE_RND | SWS_FULL_CHR_H_INT | SWS_FULL_CHR_H_INP | SWS_BITEXACT;
+	uint8_t *planes[4] = {dst};
+	int strides[4] = {3 * f->width};
+	*sws = sws_getCachedContext(*sws, f->width, f->height, f->format, f->width, f->height, AV_PIX_FMT_RGB24,
+		flags, NULL, NULL, NULL);
+	if (!*sws) return AVERROR(EINVAL);
+	const int *coefficients = sws_getCoefficients(f->colorspace);
+	sws_setColorspaceDetails(*sws, coefficients, winnow_full_range(f), coefficients, 1, 0, 1 << 16, 1 << 16);
+	return sws_scale(*sws, (const uint8_t *const *)f->data, f->linesize, 0, f->height, planes, strides);
+}
+*/
+import "C"
+
+import (
+	"errors"
+	"unsafe"
+
+	"github.com/asticode/go-astiav"
+)
+
+// What go-astiav lacks. Its pointers are those of the C structs.
+
+func cFrame(f *astiav.Frame) *C.AVFrame { return (*C.AVFrame)(f.UnsafePointer()) }
+
+// timestamp is the frame's time as FFmpeg best knows it, in the stream's time base.
+func timestamp(f *astiav.Frame) int64 { return int64(C.winnow_pts(cFrame(f))) }
+
+// damaged says that the decoder had to invent part of the frame.
+func damaged(f *astiav.Frame) bool { return C.winnow_damaged(cFrame(f)) != 0 }
+
+// frameMatrix is the display matrix that the frame itself carries, as EXIF of a picture does.
+func frameMatrix(f *astiav.Frame) (matrix, bool) {
+	p := C.winnow_matrix(cFrame(f))
+	if p == nil {
+		return matrix{}, false
+	}
+	return matrix(*(*[9]int32)(unsafe.Pointer(p))), true
+}
+
+// boundPixels has the decoder refuse pictures of more pixels; zero is no bound.
+func boundPixels(c *astiav.CodecContext, pixels int64) {
+	C.winnow_bound((*C.AVCodecContext)(c.UnsafePointer()), C.int64_t(pixels))
+}
+
+// converter turns frames into RGB with the coefficients and range that they
+// are tagged with; untagged ones count as BT.601, as swscale and with it the
+// usual Python readers do.
+type converter struct{ sws *C.struct_SwsContext }
+
+func (c *converter) rgb(f *astiav.Frame, dst []byte) error {
+	if len(dst) < 3*f.Width()*f.Height() {
+		return errors.New("convert to RGB: short buffer")
+	}
+	if ret := C.winnow_rgb(&c.sws, cFrame(f), (*C.uint8_t)(unsafe.Pointer(unsafe.SliceData(dst)))); ret < 0 {
+		return astiav.Error(ret)
+	}
+	return nil
+}
+
+func (c *converter) free() {
+	C.sws_freeContext(c.sws)
+	c.sws = nil
+}
+
+// Build names what the pixels of a clip depend on: this package's own version, FFmpeg's and dav1d's.
+func Build() string {
+	return version + "+ffmpeg-" + C.GoString(C.av_version_info())
+}
+
+// version counts changes of what a clip holds for the same request.
+const version = "1"

@@ -1,0 +1,126 @@
+package decode
+
+import (
+	"context"
+
+	"github.com/winnow-video/winnow/decode/wire"
+	"github.com/winnow-video/winnow/infer/tensor"
+	"github.com/winnow-video/winnow/workflows/job"
+)
+
+// makeClip takes the clip that req asks for from src.
+func makeClip(ctx context.Context, req wire.Request, src *source) (*tensor.File, error) {
+	if err := admit(src, req.Limits); err != nil {
+		return nil, err
+	}
+	m := &maker{req: req, src: src}
+	t, err := m.timeline(ctx, fromPackets)
+	if err != nil {
+		return nil, err
+	}
+	if t == nil {
+		return m.byDecoding(ctx)
+	}
+	clip, err := m.clip(ctx, t)
+	if err == nil && clip == nil { // packets promised frames that no decoder shows
+		return m.byDecoding(ctx)
+	}
+	return clip, err
+}
+
+// maker makes one clip.
+type maker struct {
+	req wire.Request
+	src *source
+}
+
+func (m *maker) byDecoding(ctx context.Context) (*tensor.File, error) {
+	t, err := m.timeline(ctx, fromDecoding)
+	if err != nil {
+		return nil, err
+	}
+	return m.clip(ctx, t)
+}
+
+// timeline reads the file once from its beginning; nil where read cannot tell.
+func (m *maker) timeline(ctx context.Context, read func(context.Context, *input) (*timeline, error)) (*timeline, error) {
+	in, err := open(ctx, m.src, m.req)
+	if err != nil {
+		return nil, err
+	}
+	defer in.close()
+	t, err := read(ctx, in)
+	if err != nil || t == nil {
+		return nil, err
+	}
+	if t.short == "" {
+		t.short = cutShort(m.src, m.src.size)
+	}
+	return t, m.acceptable(t)
+}
+
+func (m *maker) acceptable(t *timeline) error {
+	switch limit := m.req.Limits.Duration; {
+	case t.short != "" && (len(t.pts) == 0 || !m.req.AllowPartial):
+		return fail(job.InputTruncated, "%s", t.short)
+	case len(t.pts) == 0:
+		return fail(job.InputNoFrames, "its video stream has no frame")
+	case t.duration() > limit.Seconds():
+		return fail(job.InputTooLarge, "lasts %v, over limits.duration %v", inSeconds(t.duration()), limit)
+	}
+	return nil
+}
+
+// clip decodes again and takes the frames that the sampling wants. It is nil
+// where frames are missing though nothing was damaged, unless t was counted.
+func (m *maker) clip(ctx context.Context, t *timeline) (*tensor.File, error) {
+	picks := sample(t.times, m.req.Start, m.req.End, m.req.Sampling.Count)
+	if len(picks) == 0 {
+		return nil, fail(job.InputNoFrames, "none of its %d frames, %.3f s, is in start..end", len(t.times), t.duration())
+	}
+	in, err := open(ctx, m.src, m.req)
+	if err != nil {
+		return nil, err
+	}
+	defer in.close()
+	p := newPicker(m.req, in, t, picks)
+	defer p.free()
+	if err := p.run(ctx, in); err != nil {
+		return nil, err
+	}
+	if len(p.index) < len(picks) {
+		if !t.counted && p.damage.count == 0 && t.short == "" {
+			return nil, nil
+		}
+		if err := m.partial(p, len(picks)); err != nil {
+			return nil, err
+		}
+	}
+	return wire.File(p.frames(), p.index, p.times, m.info(in, t, p)), nil
+}
+
+// partial says whether fewer frames than wanted will do.
+func (m *maker) partial(p *picker, wanted int) error {
+	got := len(p.index)
+	switch {
+	case m.req.AllowPartial && got > 0:
+		return nil
+	case p.damage.count > 0:
+		return fail(job.InputCorrupt, "%d of %d wanted frames can be decoded", got, wanted)
+	}
+	return fail(job.InputTruncated, "%d of %d wanted frames are there", got, wanted)
+}
+
+func (m *maker) info(in *input, t *timeline, p *picker) wire.Info {
+	info := wire.Info{
+		TotalFrames: len(t.pts), DurationS: t.duration(), Width: p.width, Height: p.height,
+		Codec: in.decoder.CodecID().Name(), Container: in.container(), Rotation: p.turn.degrees(), Decoder: Build(),
+	}
+	if info.DurationS > 0 {
+		info.FPS = float64(info.TotalFrames) / info.DurationS
+	}
+	if t.short != "" || p.leftOut > 0 {
+		info.Degraded = []string{job.DegradedPartialFrames}
+	}
+	return info
+}

@@ -1,0 +1,111 @@
+package decode
+
+import (
+	"bytes"
+	"encoding/binary"
+	"fmt"
+	"io"
+	"math/bits"
+)
+
+// knownContainer says that the file begins as a container of video or a
+// picture does, whatever follows.
+func knownContainer(src io.ReaderAt) bool {
+	head := make([]byte, 12)
+	n, _ := src.ReadAt(head, 0)
+	head = head[:n]
+	for _, magic := range []string{
+		"\x1aE\xdf\xa3", "OggS", "FLV\x01", "\x00\x00\x01\xba", "0&\xb2u", "GIF8", "\x89PNG", "\xff\xd8\xff",
+	} {
+		if bytes.HasPrefix(head, []byte(magic)) {
+			return true
+		}
+	}
+	return isISO(head) || isRIFF(head)
+}
+
+// cutShort says how a file ends before the end that its own structure declares;
+// "" where it does not, or where its format declares none. FFmpeg reads such
+// files without a word.
+func cutShort(src io.ReaderAt, size int64) string {
+	head := make([]byte, 64)
+	n, _ := src.ReadAt(head, 0)
+	head = head[:n]
+	var end int64
+	switch {
+	case isISO(head):
+		end = endOfBoxes(src, size)
+	case isRIFF(head):
+		end = 8 + int64(binary.LittleEndian.Uint32(head[4:]))
+	case bytes.HasPrefix(head, []byte("\x1aE\xdf\xa3")):
+		end = endOfSegment(head)
+	}
+	if end <= size {
+		return ""
+	}
+	return fmt.Sprintf("the file has %d of %d bytes: it was cut short", size, end)
+}
+
+func isISO(head []byte) bool { return len(head) >= 8 && string(head[4:8]) == "ftyp" }
+
+func isRIFF(head []byte) bool { return len(head) >= 12 && string(head[:4]) == "RIFF" }
+
+// endOfBoxes is where the last top-level box of an ISO file (mp4, mov) ends
+// (ISO/IEC 14496-12, 4.2).
+func endOfBoxes(src io.ReaderAt, size int64) int64 {
+	box := make([]byte, 16)
+	at := int64(0)
+	for at < size {
+		n, _ := src.ReadAt(box, at)
+		if n < 8 || !isName(box[4:8]) { // something follows that is no box
+			return size
+		}
+		length := int64(binary.BigEndian.Uint32(box))
+		if length == 1 && n == 16 {
+			length = int64(min(binary.BigEndian.Uint64(box[8:]), 1<<62))
+		}
+		if length < 8 { // 0: to the end of the file; else damaged
+			return size
+		}
+		at += length
+	}
+	return at
+}
+
+// isName says that a box may be called so.
+func isName(name []byte) bool {
+	return !bytes.ContainsFunc(name, func(r rune) bool { return r < ' ' || r > '~' })
+}
+
+// endOfSegment is where a Matroska file's segment ends; 0 where it was written
+// as a stream of unknown length. head holds the EBML header and the segment's
+// first bytes (RFC 8794, 4).
+func endOfSegment(head []byte) int64 {
+	length, n := vint(head[4:])
+	at := 4 + n + int(min(length, 1<<20))
+	if n == 0 || at+4 > len(head) || !bytes.HasPrefix(head[at:], []byte("\x18S\x80g")) {
+		return 0
+	}
+	at += 4
+	length, n = vint(head[at:])
+	if unknown := uint64(1)<<(7*n) - 1; n == 0 || length == unknown {
+		return 0
+	}
+	return int64(at+n) + int64(length)
+}
+
+// vint reads an EBML variable-size integer and its length in bytes; 0, 0 where b is too short.
+func vint(b []byte) (uint64, int) {
+	if len(b) == 0 || b[0] == 0 {
+		return 0, 0
+	}
+	n := bits.LeadingZeros8(b[0]) + 1
+	if len(b) < n {
+		return 0, 0
+	}
+	value := uint64(b[0]) & (1<<(8-n) - 1)
+	for _, next := range b[1:n] {
+		value = value<<8 | uint64(next)
+	}
+	return value, n
+}

@@ -1,0 +1,106 @@
+package decode
+
+import (
+	"context"
+	"errors"
+	"math"
+
+	"github.com/asticode/go-astiav"
+
+	"github.com/winnow-video/winnow/workflows/job"
+)
+
+// unlimited is a damage limit that nothing exceeds.
+const unlimited = math.MaxInt
+
+// damage counts what the decoder could not read.
+type damage struct {
+	limit   int
+	count   int
+	tainted bool // since the last damage there was no key frame: what is shown may refer to it
+}
+
+// hit counts one; past the limit it is a failure.
+func (d *damage) hit(what string) error {
+	d.count++
+	d.tainted = true
+	if d.count > d.limit {
+		return fail(job.InputCorrupt, "%s; %d damaged, limits.decode_errors is %d", what, d.count, d.limit)
+	}
+	return nil
+}
+
+// pictures decodes from here to the end and calls show with every frame, in
+// the order of showing, until it returns false.
+func (in *input) pictures(ctx context.Context, d *damage, show func(*astiav.Frame) (bool, error)) error {
+	f := astiav.AllocFrame()
+	defer f.Free()
+	ended := false
+	take := func() (bool, error) {
+		more, err := in.receive(f, d, show)
+		ended = ended || !more
+		return more, err
+	}
+	readErr := in.packets(ctx, func(p *astiav.Packet) (bool, error) {
+		if err := in.send(p, d); err != nil {
+			return false, err
+		}
+		return take()
+	})
+	var failure *job.Failure
+	if ended || ctx.Err() != nil || errors.As(readErr, &failure) {
+		return readErr
+	}
+	if err := in.decoder.SendPacket(nil); err != nil && !errors.Is(err, astiav.ErrEof) {
+		return avFailure(err, job.InputCorrupt, "end the stream")
+	}
+	if _, err := take(); err != nil {
+		return err
+	}
+	return readErr
+}
+
+func (in *input) send(p *astiav.Packet, d *damage) error {
+	switch err := in.decoder.SendPacket(p); {
+	case err == nil:
+		return nil
+	case errors.Is(err, errNoMemory):
+		return avFailure(err, job.InputMemory, "decode")
+	default:
+		return d.hit("a packet cannot be decoded: " + err.Error())
+	}
+}
+
+// receive shows the frames that are ready; more is false once show wants none.
+func (in *input) receive(f *astiav.Frame, d *damage, show func(*astiav.Frame) (bool, error)) (more bool, err error) {
+	for {
+		switch err := in.decoder.ReceiveFrame(f); {
+		case errors.Is(err, astiav.ErrEagain), errors.Is(err, astiav.ErrEof):
+			return true, nil
+		case errors.Is(err, errNoMemory):
+			return false, avFailure(err, job.InputMemory, "decode")
+		case err != nil:
+			if err := d.hit("a frame cannot be decoded: " + err.Error()); err != nil {
+				return false, err
+			}
+			continue
+		}
+		more, err := in.inspect(f, d, show)
+		f.Unref()
+		if err != nil || !more {
+			return false, err
+		}
+	}
+}
+
+func (in *input) inspect(f *astiav.Frame, d *damage, show func(*astiav.Frame) (bool, error)) (bool, error) {
+	if f.KeyFrame() {
+		d.tainted = false
+	}
+	if damaged(f) {
+		if err := d.hit("a frame is damaged"); err != nil {
+			return false, err
+		}
+	}
+	return show(f)
+}

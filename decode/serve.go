@@ -1,0 +1,55 @@
+package decode
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"runtime/debug"
+
+	"github.com/asticode/go-astiav"
+	"golang.org/x/sys/unix"
+
+	"github.com/winnow-video/winnow/decode/wire"
+	"github.com/winnow-video/winnow/infer/tensor"
+	"github.com/winnow-video/winnow/workflows/job"
+)
+
+// Serve is winnow-decode: it reads a request from stdin, makes the clip from
+// ranges asked for on conn, and writes the result to stdout. It bounds the
+// memory of the whole process. Its error, if there is one, has been written too.
+func Serve(ctx context.Context, stdin io.Reader, conn io.ReadWriter, stdout io.Writer) error {
+	clip, err := serve(ctx, stdin, conn)
+	if err != nil {
+		return errors.Join(err, wire.WriteFailure(stdout, job.AsFailure(job.StageDecode, err)))
+	}
+	return wire.WriteClip(stdout, clip)
+}
+
+func serve(ctx context.Context, stdin io.Reader, conn io.ReadWriter) (*tensor.File, error) {
+	req, err := wire.ReadRequest(stdin)
+	if err != nil {
+		return nil, err
+	}
+	if err := boundMemory(req.Limits.Memory); err != nil {
+		return nil, err
+	}
+	astiav.SetLogLevel(astiav.LogLevelQuiet) // damage is counted and reported; stderr is for crashes
+	src := newSource(conn, req.Size)
+	clip, err := makeClip(ctx, req, src)
+	if lost := src.Err(); lost != nil {
+		return nil, lost // FFmpeg may take a lost source for the end of the file
+	}
+	return clip, err
+}
+
+// boundMemory has the kernel refuse memory past limit bytes. RLIMIT_AS would
+// count address space that Go reserves and never touches.
+func boundMemory(limit int64) error {
+	debug.SetMemoryLimit(limit / 2)
+	bound := unix.Rlimit{Cur: uint64(limit), Max: uint64(limit)}
+	if err := unix.Setrlimit(unix.RLIMIT_DATA, &bound); err != nil {
+		return fmt.Errorf("limit memory to %d bytes: %w", limit, err)
+	}
+	return nil
+}

@@ -1,0 +1,145 @@
+package decode
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/asticode/go-astiav"
+
+	"github.com/winnow-video/winnow/workflows/job"
+)
+
+// timeline is every frame that a player would show, in the order of showing.
+type timeline struct {
+	pts     []int64   // in the stream's time base, ascending
+	times   []float64 // seconds from the first frame
+	counted bool      // by decoding: frames are found by their number, else by their PTS
+	short   string    // how the file falls short of what it declares; "" where it does not
+}
+
+// timed fills in the times.
+func (t *timeline) timed(in *input) *timeline {
+	t.times = make([]float64, len(t.pts))
+	for i, pts := range t.pts {
+		t.times[i] = in.seconds(pts - t.pts[0])
+	}
+	return t
+}
+
+// duration from the first frame to the end of the last, which is shown as long
+// as frames are on average; zero for a single frame.
+func (t *timeline) duration() float64 {
+	n := len(t.times)
+	if n < 2 {
+		return 0
+	}
+	return t.times[n-1] * float64(n) / float64(n-1)
+}
+
+// find returns the position of the frame at pts, or -1.
+func (t *timeline) find(pts int64) int {
+	i, ok := slices.BinarySearch(t.pts, pts)
+	if !ok {
+		return -1
+	}
+	return i
+}
+
+// fromPackets reads all packets, decoding none. It is nil where packets do not
+// tell when each frame is shown.
+func fromPackets(ctx context.Context, in *input) (*timeline, error) {
+	if hidesFrames(in.decoder.CodecID()) {
+		return nil, nil
+	}
+	s := packetScan{table: &timeline{}, firstKey: astiav.NoPtsValue}
+	err := in.packets(ctx, s.add)
+	if err != nil && !errors.Is(err, astiav.ErrInvaliddata) {
+		return nil, avFailure(err, job.InputCorrupt, "read its packets")
+	}
+	if !s.finish(in, err) {
+		return nil, nil
+	}
+	return s.table.timed(in), nil
+}
+
+// hidesFrames lists the codecs whose packets may hold no frame to show, or two:
+// VP8's alternate references, and packed B-frames of the MPEG-4 part 2 family.
+func hidesFrames(id astiav.CodecID) bool {
+	switch id {
+	case astiav.CodecIDVp8, astiav.CodecIDMpeg4, astiav.CodecIDMpeg2Video, astiav.CodecIDMpeg1Video, astiav.CodecIDVc1, astiav.CodecIDWmv3:
+		return true
+	}
+	return false
+}
+
+// packetScan gathers a timeline from packets.
+type packetScan struct {
+	table    *timeline
+	seen     int64 // packets, hidden ones too
+	firstKey int64 // PTS of the first key frame
+	noPTS    bool
+}
+
+func (s *packetScan) add(p *astiav.Packet) (bool, error) {
+	s.seen++
+	switch {
+	case p.Flags().Has(astiav.PacketFlagDiscard): // an edit list hides it
+		return true, nil
+	case p.Pts() == astiav.NoPtsValue:
+		s.noPTS = true
+		return false, nil
+	}
+	if s.firstKey == astiav.NoPtsValue && p.Flags().Has(astiav.PacketFlagKey) {
+		s.firstKey = p.Pts()
+	}
+	s.table.pts = append(s.table.pts, p.Pts())
+	return true, nil
+}
+
+// finish sorts the times and says whether they can be relied on. Frames shown
+// before the first key frame are parts of a cut-off beginning that no decoder can show.
+func (s *packetScan) finish(in *input, readErr error) bool {
+	pts := s.table.pts
+	slices.Sort(pts)
+	if s.firstKey != astiav.NoPtsValue {
+		pts = slices.DeleteFunc(pts, func(v int64) bool { return v < s.firstKey })
+	}
+	s.table.pts = pts
+	if readErr != nil {
+		s.table.short = "the container is damaged: " + readErr.Error()
+	} else if declared := in.stream.NbFrames(); s.seen < declared && !s.noPTS && isISOFormat(in) {
+		s.table.short = fmt.Sprintf("%d of %d frames are there", s.seen, declared)
+	}
+	return !s.noPTS && len(slices.Compact(slices.Clone(pts))) == len(pts)
+}
+
+// fromDecoding decodes everything once to see what is shown when.
+func fromDecoding(ctx context.Context, in *input) (*timeline, error) {
+	t := &timeline{counted: true}
+	readErr := in.pictures(ctx, &damage{limit: unlimited}, func(f *astiav.Frame) (bool, error) {
+		t.pts = append(t.pts, t.next(timestamp(f)))
+		return true, nil
+	})
+	if errors.Is(readErr, astiav.ErrInvaliddata) {
+		t.short = "the container is damaged: " + readErr.Error()
+		readErr = nil
+	}
+	return t.timed(in), readErr
+}
+
+// next is the time of the frame after those already there; one without a time,
+// or before its predecessor, is shown right after it.
+func (t *timeline) next(pts int64) int64 {
+	if n := len(t.pts); n > 0 && (pts == astiav.NoPtsValue || pts <= t.pts[n-1]) {
+		return t.pts[n-1] + 1
+	}
+	if pts == astiav.NoPtsValue {
+		return 0
+	}
+	return pts
+}
+
+// isISOFormat says that the container's count of frames is exact.
+func isISOFormat(in *input) bool { return in.container() == "mov,mp4,m4a,3gp,3g2,mj2" }

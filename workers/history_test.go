@@ -1,32 +1,39 @@
 package workers
 
 import (
+	"fmt"
+	"os"
 	"path/filepath"
 	"testing"
 
 	enums "go.temporal.io/api/enums/v1"
 	"go.temporal.io/api/history/v1"
 	"go.temporal.io/api/temporalproto"
-
-	"github.com/winnow-video/winnow/workflows"
 )
 
-// save writes the histories of a job, its first page and first videos for the
-// replay test of package workflows, where -record asks for it.
-func (r *rig) save(t *testing.T, name string) {
+// save writes the histories of a job, its first page and some of its videos
+// for the replay test of package workflows, where -record asks for it.
+func (r *rig) save(t *testing.T, name string, videos ...int) {
 	t.Helper()
 	if !*record {
 		return
 	}
-	page := r.id + "/0/0"
-	for kind, id := range map[string]string{
-		workflows.JobType: r.id, workflows.PageType: page, workflows.VideoType: page + "/0", workflows.VideoType + "2": page + "/2",
-	} {
-		text, err := temporalproto.CustomJSONMarshalOptions{Indent: " "}.Marshal(r.history(t, id))
-		if err != nil {
-			t.Fatal(err)
-		}
-		writeFile(t, filepath.Join("..", "workflows", "testdata", name+"-"+kind+".json"), append(text, '\n'))
+	page := fmt.Sprintf("%s/%d/0", r.id, r.input.Generation)
+	r.saveHistory(t, r.id, name+"-job.json")
+	r.saveHistory(t, page, name+"-page.json")
+	for _, video := range videos {
+		r.saveHistory(t, fmt.Sprintf("%s/%d", page, video), fmt.Sprintf("%s-video-%d.json", name, video))
+	}
+}
+
+func (r *rig) saveHistory(t *testing.T, workflowID, file string) {
+	t.Helper()
+	text, err := temporalproto.CustomJSONMarshalOptions{Indent: " "}.Marshal(r.history(t, workflowID))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join("..", "workflows", "testdata", file), append(text, '\n'), 0o644); err != nil {
+		t.Fatal(err)
 	}
 }
 

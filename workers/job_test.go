@@ -50,7 +50,7 @@ func TestJobEndsEveryItem(t *testing.T) {
 		t.Errorf("state.json = %+v", st)
 	}
 	r.wantProgress(t)
-	r.save(t, "failures")
+	r.save(t, "failures", 0, 1, 2)
 
 	again := *r
 	again.id, again.input = strings.Replace(r.id, ".1", ".2", 1), workflows.JobInput{}
@@ -59,6 +59,7 @@ func TestJobEndsEveryItem(t *testing.T) {
 		t.Errorf("second run = %+v, want all cached", second.Tally)
 	}
 	again.wantEnds(t, want)
+	again.save(t, "cached", 0)
 	if encodes, _ := r.oracle.seen(job.StageEncode); encodes != 2 {
 		t.Errorf("the second run encoded again: %d", encodes)
 	}
@@ -99,6 +100,25 @@ func TestManyQuestionsShareOneEncode(t *testing.T) {
 	}
 }
 
+func TestJobContinuesAsNewBetweenPages(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, startShared(t))
+	r.video(t, "a.mp4", 3)
+	r.video(t, "b.mp4", 2)
+	r.pageSize = 2
+	r.input.Window = workflows.Window{Turn: 1}
+	r.oracle.start(t)
+	r.start(t)
+	if result := r.wait(t); result.Tally.OK != 5 || result.Tally.Videos != 4 {
+		t.Errorf("result = %+v, want the tally of three turns", result)
+	}
+	r.wantEnds(t, nil)
+	if st := r.status(t); st.Pages != 3 || st.PagesDone != 3 {
+		t.Errorf("state.json = %+v", st)
+	}
+	r.save(t, "turns")
+}
+
 func TestPauseStartsNoVideo(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, startShared(t))
@@ -135,7 +155,7 @@ func TestPauseStartsNoVideo(t *testing.T) {
 			t.Errorf("while paused: %+v", e)
 		}
 	}
-	r.save(t, "paused")
+	r.save(t, "paused", 1)
 }
 
 func TestCancelAccountsForEveryItem(t *testing.T) {
@@ -172,7 +192,7 @@ func TestCancelAccountsForEveryItem(t *testing.T) {
 	if st := r.status(t); st.State != job.StateCanceled {
 		t.Errorf("state = %+v", st)
 	}
-	r.save(t, "canceled")
+	r.save(t, "canceled", 0, 1)
 }
 
 func TestRetryAnswersWhatFailed(t *testing.T) {
@@ -200,6 +220,7 @@ func TestRetryAnswersWhatFailed(t *testing.T) {
 		t.Errorf("result = %+v", result)
 	}
 	r.wantEnds(t, map[string]job.Code{"crash.mp4": job.InputCrash})
+	r.save(t, "retried", 0)
 	if after, _ := r.oracle.seen(job.StageAnswer); after-before != 1 {
 		t.Errorf("the retry asked %d questions, want 1", after-before)
 	}
@@ -242,6 +263,7 @@ func TestKilledWorkerLosesNothing(t *testing.T) {
 		t.Errorf("result = %+v", result)
 	}
 	r.wantEnds(t, nil)
+	r.save(t, "killed", 2)
 	if encodes, most := r.oracle.seen(job.StageEncode); encodes != 4 || most != 1 {
 		t.Errorf("%d encodes, an object asked for %d times; want 4 and 1", encodes, most)
 	}

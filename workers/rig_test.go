@@ -127,20 +127,21 @@ func startShared(t *testing.T) *services {
 // rig is a job of its own on real servers.
 type rig struct {
 	*services
-	oracle *oracle
-	id     string
-	dir    string // of videos
-	spec   job.Spec
-	items  []job.Item
-	bundle string
-	input  workflows.JobInput
-	run    client.WorkflowRun
+	oracle   *oracle
+	id       string
+	dir      string // of videos
+	spec     job.Spec
+	items    []job.Item
+	bundle   string
+	pageSize int
+	input    workflows.JobInput
+	run      client.WorkflowRun
 }
 
 func newRig(t *testing.T, s *services) *rig {
 	t.Helper()
 	bundleDir, digest := writeBundleNamed(t, t.Name())
-	r := &rig{services: s, id: jobName(t) + "-00000000.1", dir: t.TempDir(), bundle: digest}
+	r := &rig{services: s, id: jobName(t) + "-00000000.1", dir: t.TempDir(), bundle: digest, pageSize: 500}
 	r.oracle = newOracle(s.bus, s.store, digest)
 	r.spec = testSpec(bundleDir, nil)
 	return r
@@ -185,10 +186,9 @@ func (r *rig) broken(t *testing.T, name, content string, asked int) (path string
 func (r *rig) start(t *testing.T) {
 	t.Helper()
 	if r.input.V == 0 {
-		pageSize := 500
 		r.input.Run = workflows.Run{V: workflows.Version, Job: r.id, Bundle: r.bundle}
 		r.input.Items, r.input.Variants = len(r.items), len(r.spec.Prune)
-		r.input.Pages = storeJob(t, r.store, r.id, r.spec, r.items, pageSize)
+		r.input.Pages = storeJob(t, r.store, r.id, r.spec, r.items, r.pageSize)
 	}
 	run, err := r.temporal.ExecuteWorkflow(t.Context(), client.StartWorkflowOptions{
 		ID: workflows.JobWorkflowID(r.id), TaskQueue: workflows.QueueMain,

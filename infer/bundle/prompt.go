@@ -106,10 +106,11 @@ func (p Prompt) Second() []int32 {
 }
 
 // QueryIDs returns the token ids that the query vector of q comes from: prune
-// makes it of their embeddings. They do not depend on what is kept.
+// makes it of their embeddings. They do not depend on what is kept. Those of
+// `question` are what its own text becomes inside the prompt.
 func (b *Bundle) QueryIDs(kind job.Query, q Question) ([]int32, error) {
 	if kind == job.QueryQuestion {
-		return b.tokenizer.EncodeTexts(user(q.Text)), nil
+		return b.tokenizer.EncodeTexts(user(b.template.beforeQuestion() + q.Text)), nil
 	}
 	kept := make([]int, len(q.Times))
 	for t := range kept {

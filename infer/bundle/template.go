@@ -106,6 +106,17 @@ func (t *template) choices(options []string) []Text {
 	return fill(t.options, map[string][]Text{"list": list})
 }
 
+// beforeQuestion is the space before {question}, if there is one: byte-level
+// tokenizers make it part of the first word.
+func (t *template) beforeQuestion() string {
+	segments := slices.Concat(t.head, t.tail)
+	at := slices.IndexFunc(segments, func(s segment) bool { return s.field == "question" })
+	if at > 0 && strings.HasSuffix(segments[at-1].literal, " ") {
+		return " "
+	}
+	return ""
+}
+
 // values fills the prompt's fields for a question.
 func (t *template) values(q Question) map[string][]Text {
 	return map[string][]Text{

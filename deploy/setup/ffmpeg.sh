@@ -4,10 +4,13 @@
 
 ffmpeg_wanted=7:7.1.5-0+deb13u1 # a newer 7.1 is taken where the mirror no longer has it
 
-ffmpeg_decoders=h264,hevc,libdav1d,vp8,vp9,mpeg1video,mpeg2video,mpeg4,mjpeg,prores,flv,theora,png,webp,gif,rawvideo,ffv1
-ffmpeg_parsers=h264,hevc,av1,vp3,vp8,vp9,mpegvideo,mpeg4video,h263,mjpeg,png,webp,gif
-ffmpeg_demuxers=mov,matroska,avi,mpegts,mpegps,mpegvideo,flv,ogg,gif,image_jpeg_pipe,image_png_pipe,image_webp_pipe
-ffmpeg_bsfs=h264_mp4toannexb,hevc_mp4toannexb,vp9_superframe_split,mpeg4_unpack_bframes,extract_extradata,null
+# Videos and pictures as data sets store them. Of audio only the parsers, so that a
+# stream is described without reading far into the file.
+ffmpeg_decoders=h264,hevc,libdav1d,vp8,vp9,mpeg1video,mpeg2video,mpeg4,msmpeg4v2,msmpeg4v3,h263,flv,vp6f,wmv1,wmv2,wmv3,vc1
+ffmpeg_decoders+=,mjpeg,prores,theora,ffv1,rawvideo,png,webp,gif
+ffmpeg_parsers=h264,hevc,av1,vp3,vp8,vp9,mpegvideo,mpeg4video,h263,vc1,mjpeg,png,webp,gif,aac,ac3,mpegaudio,opus,vorbis,flac
+ffmpeg_demuxers=mov,matroska,avi,mpegts,mpegps,mpegvideo,flv,ogg,asf,gif,image_jpeg_pipe,image_png_pipe,image_webp_pipe
+ffmpeg_bsfs=vp9_superframe_split,mpeg4_unpack_bframes,av1_frame_split,extract_extradata,null
 ffmpeg_filters=buffer,buffersink,format,null,scale
 
 ffmpeg_flags=(
@@ -105,6 +108,6 @@ build_ffmpeg() {
 		make -j2
 		make install DESTDIR="$dir/root"
 	) >"$cache/ffmpeg.log" 2>&1 || die "FFmpeg does not build: see $cache/ffmpeg.log"
-	rm -rf "$prefix"
+	rm -rf "$prefix" "$dir/root$prefix/share"
 	mv "$dir/root$prefix" "$prefix"
 }

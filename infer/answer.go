@@ -1,0 +1,162 @@
+package infer
+
+import (
+	"errors"
+	"slices"
+
+	"github.com/winnow-video/winnow/infer/bundle"
+	"github.com/winnow-video/winnow/infer/tensor"
+	"github.com/winnow-video/winnow/workflows/job"
+)
+
+// Answerer lets the language model answer.
+type Answerer struct {
+	bundle    *bundle.Bundle
+	engine    string
+	projector Graph
+	decoder   Graph
+	rows      int // prompt rows of one batch, padding included
+}
+
+// NewAnswerer loads the bundle's projector and decoder. rows bounds B·L of one
+// batch, and so its memory; a longer prompt runs alone.
+func NewAnswerer(engine Engine, b *bundle.Bundle, rows int) (*Answerer, error) {
+	projector, err1 := engine.Load(b.Path(bundle.ProjectorFile))
+	decoder, err2 := engine.Load(b.Path(bundle.DecoderFile))
+	if err := errors.Join(err1, err2); err != nil {
+		return nil, err
+	}
+	return &Answerer{bundle: b, engine: engine.Name(), projector: projector, decoder: decoder, rows: rows}, nil
+}
+
+// Outcome is the end of one question: a reply or a failure.
+type Outcome struct {
+	Reply   job.Reply
+	Failure *job.Failure
+}
+
+// Answer answers questions, in batches of like length. Every question has its
+// own outcome; where a batch fails, its questions are tried one by one.
+func (a *Answerer) Answer(questions []*Question) []Outcome {
+	outcomes := make([]Outcome, len(questions))
+	var ready []*prompt
+	for i, q := range questions {
+		p, err := a.prompt(q)
+		if err != nil {
+			outcomes[i].Failure = job.AsFailure(job.StageAnswer, err)
+			continue
+		}
+		p.at = i
+		ready = append(ready, p)
+	}
+	slices.SortStableFunc(ready, func(x, y *prompt) int { return x.len() - y.len() })
+	for _, batch := range split(ready, a.rows) {
+		a.answerBatch(batch, outcomes)
+	}
+	return outcomes
+}
+
+// split cuts prompts, sorted by length, into batches of at most rows padded rows.
+func split(prompts []*prompt, rows int) [][]*prompt {
+	var batches [][]*prompt
+	for len(prompts) > 0 {
+		n := 1
+		for n < len(prompts) && (n+1)*prompts[n].len() <= rows {
+			n++
+		}
+		batches, prompts = append(batches, prompts[:n]), prompts[n:]
+	}
+	return batches
+}
+
+func (a *Answerer) answerBatch(batch []*prompt, outcomes []Outcome) {
+	said, err := a.decode(batch)
+	switch {
+	case err == nil:
+		for i, p := range batch {
+			outcomes[p.at] = a.outcome(p, said[i])
+		}
+	case len(batch) == 1:
+		outcomes[batch[0].at].Failure = job.AsFailure(job.StageAnswer, err)
+	default:
+		for _, p := range batch {
+			a.answerBatch([]*prompt{p}, outcomes)
+		}
+	}
+}
+
+// prompt is a question ready for the decoder.
+type prompt struct {
+	at       int // among the questions of the call
+	question *Question
+	plan     bundle.Prompt
+	embeds   tensor.Dense[float32] // [L,E]
+	trimmed  bool
+}
+
+func (p *prompt) len() int { return p.plan.Len }
+
+// prompt assembles the embeddings of a question's prompt, trimmed if that was asked for.
+func (a *Answerer) prompt(q *Question) (*prompt, error) {
+	p := &prompt{question: q}
+	var err error
+	if p.plan, err = a.bundle.Prompt(q.text(), q.kept); err != nil {
+		return nil, err
+	}
+	if err := a.bundle.Fits(p.plan, q.Generate.MaxTokens); err != nil {
+		room := a.bundle.Room(p.plan, q.Generate.MaxTokens)
+		if q.Fit != job.FitTrim || room == 0 {
+			return nil, err
+		}
+		q.trim(room)
+		p.trimmed = true
+		if p.plan, err = a.bundle.Prompt(q.text(), q.kept); err != nil {
+			return nil, err
+		}
+	}
+	if p.plan.Visual != q.tokens.Rows() {
+		return nil, contract(job.StageAnswer, "the plan has %d visual rows, the question %d", p.plan.Visual, q.tokens.Rows())
+	}
+	p.embeds, err = a.embed(p.plan, q)
+	return p, err
+}
+
+// embed lays text and projected rows out as the plan says.
+func (a *Answerer) embed(plan bundle.Prompt, q *Question) (tensor.Dense[float32], error) {
+	width := a.bundle.Dims.Language.Hidden
+	visual, err := a.project(q.tokens, width)
+	if err != nil {
+		return visual, err
+	}
+	embeds := tensor.Dense[float32]{Shape: tensor.Shape{plan.Len, width}, Data: make([]float32, 0, plan.Len*width)}
+	for _, s := range plan.Segments {
+		if s.IDs == nil {
+			embeds.Data = append(embeds.Data, visual.Data[s.First*width:(s.First+s.Rows)*width]...)
+			continue
+		}
+		text, err := a.bundle.Embed(s.IDs)
+		if err != nil {
+			return embeds, err
+		}
+		embeds.Data = append(embeds.Data, text.Data...)
+	}
+	if len(embeds.Data) != plan.Len*width {
+		return embeds, contract(job.StageAnswer, "the prompt has %d rows, the plan %d", len(embeds.Data)/width, plan.Len)
+	}
+	return embeds, nil
+}
+
+// project maps tokens [M,D] to rows [M,E].
+func (a *Answerer) project(tokens tensor.Dense[tensor.Float16], width int) (tensor.Dense[float32], error) {
+	in := &tensor.File{}
+	tensor.Put(in, "tokens", tokens)
+	out, err := a.projector.Run(in)
+	if err != nil {
+		return tensor.Dense[float32]{}, job.Fail(job.StageAnswer, job.ModelError, "%v", err)
+	}
+	rows, err := tensor.Get[float32](out, "rows")
+	if err != nil || len(rows.Data) != tokens.Rows()*width {
+		return rows, contract(job.StageAnswer, "the projector returned rows %v, want [%d,%d]", rows.Shape, tokens.Rows(), width)
+	}
+	return rows, nil
+}

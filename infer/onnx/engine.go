@@ -1,0 +1,112 @@
+// Package onnx runs graphs with ONNX Runtime. It alone imports the binding, and
+// needs cgo and, at run time, the library itself.
+//
+// A path to an .onnx file goes in, an infer.Graph comes out.
+package onnx
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	ort "github.com/yalue/onnxruntime_go"
+
+	"github.com/winnow-video/winnow/infer"
+)
+
+// LibraryVariable names the environment variable that holds the library's path.
+const LibraryVariable = "WINNOW_ORT_LIB"
+
+// Config says where the library is and how graphs run.
+type Config struct {
+	Library string // path of libonnxruntime.so; default: $WINNOW_ORT_LIB, else where deploy/setup put it
+	Threads int    // inside one graph; default: ONNX Runtime's, the cores
+}
+
+// Engine is ONNX Runtime on the CPU. A process has one.
+type Engine struct{ cfg Config }
+
+// Open loads the library. Close ends it, after all graphs.
+func Open(cfg Config) (*Engine, error) {
+	path, err := library(cfg.Library)
+	if err != nil {
+		return nil, err
+	}
+	ort.SetSharedLibraryPath(path)
+	if err := ort.InitializeEnvironment(ort.WithLogLevelWarning()); err != nil {
+		return nil, fmt.Errorf("ONNX Runtime at %s: %w", path, err)
+	}
+	return &Engine{cfg}, nil
+}
+
+// Close ends the library.
+func (e *Engine) Close() error { return ort.DestroyEnvironment() }
+
+// Name is ONNX Runtime's, its version and the device.
+func (e *Engine) Name() string { return "onnxruntime " + ort.GetVersion() + " cpu" }
+
+// library finds libonnxruntime.so: as given, as the environment says, or in set-up's cache.
+func library(given string) (string, error) {
+	for _, path := range []string{given, os.Getenv(LibraryVariable)} {
+		if path != "" {
+			if _, err := os.Stat(path); err != nil {
+				return "", fmt.Errorf("ONNX Runtime: %w", err)
+			}
+			return path, nil
+		}
+	}
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		return "", err
+	}
+	found, err := filepath.Glob(filepath.Join(cache, "winnow", "onnxruntime-*", "libonnxruntime.so"))
+	if err != nil {
+		return "", err
+	}
+	if len(found) == 0 {
+		return "", errors.New("ONNX Runtime is not installed: run `make setup`, or set " + LibraryVariable + " to libonnxruntime.so")
+	}
+	return found[len(found)-1], nil
+}
+
+// Load implements infer.Engine.
+func (e *Engine) Load(path string) (infer.Graph, error) {
+	options, err := e.options()
+	if err != nil {
+		return nil, err
+	}
+	defer options.Destroy()
+	inputs, outputs, err := ort.GetInputOutputInfo(path)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	g := &graph{path: path, inputs: names(inputs), outputs: names(outputs)}
+	g.session, err = ort.NewDynamicAdvancedSession(path, g.inputs, g.outputs, options)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return g, nil
+}
+
+func (e *Engine) options() (*ort.SessionOptions, error) {
+	options, err := ort.NewSessionOptions()
+	if err != nil {
+		return nil, err
+	}
+	err = errors.Join(
+		options.SetIntraOpNumThreads(e.cfg.Threads), // 0: ONNX Runtime decides
+		options.SetGraphOptimizationLevel(ort.GraphOptimizationLevelEnableAll),
+		// Spinning threads would take the cores that decoding needs.
+		options.AddSessionConfigEntry("session.intra_op.allow_spinning", "0"),
+	)
+	return options, err
+}
+
+func names(infos []ort.InputOutputInfo) []string {
+	all := make([]string, len(infos))
+	for i, info := range infos {
+		all[i] = info.Name
+	}
+	return all
+}

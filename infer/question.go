@@ -1,0 +1,88 @@
+package infer
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+
+	"github.com/winnow-video/winnow/infer/bundle"
+	"github.com/winnow-video/winnow/infer/tensor"
+	"github.com/winnow-video/winnow/workflows/job"
+)
+
+// Question is one item with what was kept of its clip: what an Answerer reads.
+type Question struct {
+	Item     job.Item
+	Generate job.Generation
+	Fit      job.Fit
+
+	tokens   tensor.Dense[tensor.Float16] // [M,D]
+	kept     []int                        // rows of each frame, [T]
+	times    []float64                    // [T], seconds
+	duration float64                      // seconds; 0 if unknown
+	total    int                          // T·P
+}
+
+// NewQuestion reads a kept artifact: tokens F16 [M,D], frame I32 [M] ascending,
+// pts_s F64 [T], metadata T and P.
+func NewQuestion(item job.Item, generate job.Generation, fit job.Fit, kept *tensor.File) (*Question, error) {
+	q := &Question{Item: item, Generate: generate, Fit: fit}
+	var err error
+	if q.tokens, err = tensor.Get[tensor.Float16](kept, "tokens"); err != nil {
+		return nil, contract(job.StageAnswer, "kept: %v", err)
+	}
+	frame, err1 := tensor.Get[int32](kept, "frame")
+	pts, err2 := tensor.Get[float64](kept, "pts_s")
+	frames, err3 := strconv.Atoi(kept.Metadata["T"])
+	cells, err4 := strconv.Atoi(kept.Metadata["P"])
+	if err := errors.Join(err1, err2, err3, err4); err != nil {
+		return nil, contract(job.StageAnswer, "kept: %v", err)
+	}
+	q.times, q.total = pts.Data, frames*cells
+	q.duration, _ = strconv.ParseFloat(kept.Metadata["duration_s"], 64) // a container may not tell
+	q.kept, err = perFrame(frame.Data, frames)
+	if err == nil && (len(frame.Data) != q.tokens.Rows() || len(pts.Data) != frames) {
+		err = fmt.Errorf("%d rows, %d frame numbers, %d times of %d frames", q.tokens.Rows(), len(frame.Data), len(pts.Data), frames)
+	}
+	if err != nil {
+		return nil, contract(job.StageAnswer, "kept: %v", err)
+	}
+	return q, nil
+}
+
+// perFrame counts the rows of each frame; their order is by frame.
+func perFrame(frame []int32, frames int) ([]int, error) {
+	counts := make([]int, frames)
+	last := int32(0)
+	for _, f := range frame {
+		if f < last || int(f) >= frames {
+			return nil, fmt.Errorf("frame numbers are not ascending below %d", frames)
+		}
+		counts[f]++
+		last = f
+	}
+	return counts, nil
+}
+
+// text is the question as prompts are made of it.
+func (q *Question) text() bundle.Question {
+	return bundle.Question{Text: q.Item.Question, Options: q.Item.Options, Times: q.times, Duration: q.duration}
+}
+
+// trim drops rows, evenly over the frames, until room are left.
+func (q *Question) trim(room int) {
+	rows, kept, at := []int{}, make([]int, len(q.kept)), 0
+	all := q.tokens.Rows()
+	for t, n := range q.kept {
+		kept[t] = n * room / all
+		for i := range kept[t] {
+			rows = append(rows, at+i*n/kept[t])
+		}
+		at += n
+	}
+	gathered, err := tensor.Gather(q.tokens, rows)
+	if err != nil {
+		panic(fmt.Sprintf("trim: %v", err)) // the rows are counted above
+	}
+	q.tokens, q.kept = gathered, kept
+}

@@ -10,6 +10,7 @@ import (
 
 // makeClip takes the clip that req asks for from src.
 func makeClip(ctx context.Context, req wire.Request, src *source) (*tensor.File, error) {
+	listen()
 	if err := admit(src, req.Limits); err != nil {
 		return nil, err
 	}
@@ -53,16 +54,16 @@ func (m *maker) timeline(ctx context.Context, read func(context.Context, *input)
 	if err != nil || t == nil {
 		return nil, err
 	}
-	if t.short == "" {
-		t.short = cutShort(m.src, m.src.size)
+	if why := cutShort(m.src, m.src.size); why != "" {
+		t.flaw = fail(job.InputTruncated, "%s", why)
 	}
 	return t, m.acceptable(t)
 }
 
 func (m *maker) acceptable(t *timeline) error {
 	switch limit := m.req.Limits.Duration; {
-	case t.short != "" && (len(t.pts) == 0 || !m.req.AllowPartial):
-		return fail(job.InputTruncated, "%s", t.short)
+	case t.flaw != nil && (len(t.pts) == 0 || !m.req.AllowPartial):
+		return t.flaw
 	case len(t.pts) == 0:
 		return fail(job.InputNoFrames, "its video stream has no frame")
 	case t.duration() > limit.Seconds():
@@ -89,7 +90,7 @@ func (m *maker) clip(ctx context.Context, t *timeline) (*tensor.File, error) {
 		return nil, err
 	}
 	if len(p.index) < len(picks) {
-		if !t.counted && p.damage.count == 0 && t.short == "" {
+		if !t.counted && p.damage.count == 0 && t.flaw == nil {
 			return nil, nil
 		}
 		if err := m.partial(p, len(picks)); err != nil {
@@ -119,7 +120,7 @@ func (m *maker) info(in *input, t *timeline, p *picker) wire.Info {
 	if info.DurationS > 0 {
 		info.FPS = float64(info.TotalFrames) / info.DurationS
 	}
-	if t.short != "" || p.leftOut > 0 {
+	if t.flaw != nil || t.lost > 0 || p.leftOut > 0 {
 		info.Degraded = []string{job.DegradedPartialFrames}
 	}
 	return info

@@ -21,7 +21,7 @@ func knownContainer(src io.ReaderAt) bool {
 			return true
 		}
 	}
-	return isISO(head) || isRIFF(head)
+	return isISO(head) || isRIFF(head) && (string(head[8:]) == "AVI " || string(head[8:]) == "WEBP")
 }
 
 // cutShort says how a file ends before the end that its own structure declares;
@@ -37,6 +37,8 @@ func cutShort(src io.ReaderAt, size int64) string {
 		end = endOfBoxes(src, size)
 	case isRIFF(head):
 		end = 8 + int64(binary.LittleEndian.Uint32(head[4:]))
+	case bytes.HasPrefix(head, []byte("\xff\xd8\xff")):
+		return openEnd(src, size)
 	case bytes.HasPrefix(head, []byte("\x1aE\xdf\xa3")):
 		end = endOfSegment(head)
 	}
@@ -70,6 +72,17 @@ func endOfBoxes(src io.ReaderAt, size int64) int64 {
 		at += length
 	}
 	return at
+}
+
+// openEnd says that a JPEG has no end marker, which its compressed data cannot
+// hold by chance, among its last 64 KiB; cameras append more than the picture.
+func openEnd(src io.ReaderAt, size int64) string {
+	last := make([]byte, min(size, 64<<10))
+	n, _ := src.ReadAt(last, size-int64(len(last)))
+	if bytes.Contains(last[:n], []byte("\xff\xd9")) {
+		return ""
+	}
+	return "the JPEG has no end marker: it was cut short"
 }
 
 // isName says that a box may be called so.

@@ -97,8 +97,12 @@ func (in *input) inspect(f *astiav.Frame, d *damage, show func(*astiav.Frame) (b
 	if f.KeyFrame() {
 		d.tainted = false
 	}
+	why := complaint()
 	if damaged(f) {
-		if err := d.hit("a frame is damaged"); err != nil {
+		why = "concealed by the decoder"
+	}
+	if why != "" {
+		if err := d.hit("a frame is damaged: " + why); err != nil {
 			return false, err
 		}
 	}

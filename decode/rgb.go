@@ -54,7 +54,7 @@ func sign(v int32) int {
 // degrees clockwise that stored frames are turned to be shown, mirror aside.
 func (t turn) degrees() int {
 	switch {
-	case t.xx < 0:
+	case t.xx < 0 && t.yy < 0:
 		return 180
 	case t.xy > 0:
 		return 90

@@ -7,7 +7,6 @@ import (
 	"io"
 	"runtime/debug"
 
-	"github.com/asticode/go-astiav"
 	"golang.org/x/sys/unix"
 
 	"github.com/winnow-video/winnow/decode/wire"
@@ -34,7 +33,6 @@ func serve(ctx context.Context, stdin io.Reader, conn io.ReadWriter) (*tensor.Fi
 	if err := boundMemory(req.Limits.Memory); err != nil {
 		return nil, err
 	}
-	astiav.SetLogLevel(astiav.LogLevelQuiet) // damage is counted and reported; stderr is for crashes
 	src := newSource(conn, req.Size)
 	clip, err := makeClip(ctx, req, src)
 	if lost := src.Err(); lost != nil {

@@ -3,7 +3,6 @@ package decode
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 
 	"github.com/asticode/go-astiav"
@@ -13,10 +12,11 @@ import (
 
 // timeline is every frame that a player would show, in the order of showing.
 type timeline struct {
-	pts     []int64   // in the stream's time base, ascending
-	times   []float64 // seconds from the first frame
-	counted bool      // by decoding: frames are found by their number, else by their PTS
-	short   string    // how the file falls short of what it declares; "" where it does not
+	pts     []int64      // in the stream's time base, ascending
+	times   []float64    // seconds from the first frame
+	lost    int          // frames that may be missing from it, for they could not be decoded
+	counted bool         // by decoding: frames are found by their number, else by their PTS
+	flaw    *job.Failure // what keeps it from being all that the file declares; nil where nothing does
 }
 
 // timed fills in the times.
@@ -84,15 +84,15 @@ type packetScan struct {
 
 func (s *packetScan) add(p *astiav.Packet) (bool, error) {
 	s.seen++
-	switch {
-	case p.Flags().Has(astiav.PacketFlagDiscard): // an edit list hides it
-		return true, nil
-	case p.Pts() == astiav.NoPtsValue:
+	if p.Pts() == astiav.NoPtsValue {
 		s.noPTS = true
 		return false, nil
 	}
 	if s.firstKey == astiav.NoPtsValue && p.Flags().Has(astiav.PacketFlagKey) {
 		s.firstKey = p.Pts()
+	}
+	if p.Flags().Has(astiav.PacketFlagDiscard) { // an edit list hides it; others refer to it
+		return true, nil
 	}
 	s.table.pts = append(s.table.pts, p.Pts())
 	return true, nil
@@ -107,26 +107,37 @@ func (s *packetScan) finish(in *input, readErr error) bool {
 		pts = slices.DeleteFunc(pts, func(v int64) bool { return v < s.firstKey })
 	}
 	s.table.pts = pts
-	if readErr != nil {
-		s.table.short = "the container is damaged: " + readErr.Error()
-	} else if declared := in.stream.NbFrames(); s.seen < declared && !s.noPTS && isISOFormat(in) {
-		s.table.short = fmt.Sprintf("%d of %d frames are there", s.seen, declared)
+	s.table.flaw = containerFlaw(readErr)
+	if declared := in.stream.NbFrames(); s.seen < declared && !s.noPTS && isISOFormat(in) {
+		s.table.flaw = fail(job.InputTruncated, "%d of %d frames are there", s.seen, declared)
 	}
 	return !s.noPTS && len(slices.Compact(slices.Clone(pts))) == len(pts)
 }
 
 // fromDecoding decodes everything once to see what is shown when.
 func fromDecoding(ctx context.Context, in *input) (*timeline, error) {
-	t := &timeline{counted: true}
-	readErr := in.pictures(ctx, &damage{limit: unlimited}, func(f *astiav.Frame) (bool, error) {
+	t, d := &timeline{counted: true}, &damage{limit: unlimited}
+	readErr := in.pictures(ctx, d, func(f *astiav.Frame) (bool, error) {
 		t.pts = append(t.pts, t.next(timestamp(f)))
 		return true, nil
 	})
-	if errors.Is(readErr, astiav.ErrInvaliddata) {
-		t.short = "the container is damaged: " + readErr.Error()
+	if t.flaw = containerFlaw(readErr); t.flaw != nil {
 		readErr = nil
 	}
+	t.lost = d.count
 	return t.timed(in), readErr
+}
+
+// containerFlaw is what the demuxer made of the file: its error, or what it
+// skipped without one.
+func containerFlaw(readErr error) *job.Failure {
+	if errors.Is(readErr, astiav.ErrInvaliddata) {
+		return fail(job.InputCorrupt, "the container is damaged: %v", readErr)
+	}
+	if why := complaint(); why != "" {
+		return fail(job.InputCorrupt, "the container is damaged: %s", why)
+	}
+	return nil
 }
 
 // next is the time of the frame after those already there; one without a time,

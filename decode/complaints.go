@@ -1,0 +1,47 @@
+package decode
+
+/*
+#include <libavutil/log.h>
+#include <stdio.h>
+#include <string.h>
+
+// FFmpeg tells of some damage in its log alone, and the log is the process's:
+// so is what is kept of it here. One thread decodes.
+static int winnow_complaints;
+static char winnow_complaint[160];
+
+// Only those whose error lines always mean lost data: Matroska skips to the
+// next cluster it can read, JPEG pads the rest of a scan.
+static void winnow_log(void *about, int level, const char *format, va_list args) {
+	if (level > AV_LOG_ERROR || !about) return;
+	const AVClass *class = *(const AVClass **)about;
+	if (!class || !class->item_name) return;
+	const char *name = class->item_name(about);
+	if (strcmp(name, "matroska,webm") && strcmp(name, "mjpeg")) return;
+	if (!winnow_complaints++) vsnprintf(winnow_complaint, sizeof winnow_complaint, format, args);
+}
+
+static void winnow_listen(void) { av_log_set_callback(winnow_log); }
+
+static int winnow_take_complaints(void) {
+	int n = winnow_complaints;
+	winnow_complaints = 0;
+	return n;
+}
+
+static const char *winnow_first_complaint(void) { return winnow_complaint; }
+*/
+import "C"
+
+import "strings"
+
+// listen has FFmpeg's log counted instead of written to stderr.
+func listen() { C.winnow_listen() }
+
+// complaint is the first line of damage logged since the last call; "" where there is none.
+func complaint() string {
+	if C.winnow_take_complaints() == 0 {
+		return ""
+	}
+	return strings.TrimSpace(C.GoString(C.winnow_first_complaint()))
+}

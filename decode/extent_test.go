@@ -1,0 +1,61 @@
+package decode
+
+import (
+	"bytes"
+	"encoding/binary"
+	"strings"
+	"testing"
+)
+
+// box is an ISO box of the declared length, with so many bytes of it there.
+func box(name string, declared uint32, there int) string {
+	head := binary.BigEndian.AppendUint32(nil, declared)
+	return string(head) + name + strings.Repeat("x", there-8)
+}
+
+func TestCutShort(t *testing.T) {
+	t.Parallel()
+	ftyp := box("ftyp", 16, 16)
+	ebml := "\x1aE\xdf\xa3\x84abcd\x18S\x80g"
+	for _, c := range []struct {
+		name, file string
+		want       bool
+	}{
+		{"mp4", ftyp + box("mdat", 20, 20), false},
+		{"mp4 within a box", ftyp + box("mdat", 20, 19), true},
+		{"mp4 whose last box is open", ftyp + box("mdat", 0, 30), false},
+		{"mp4 with a long box", ftyp + "\x00\x00\x00\x01mdat\x00\x00\x00\x00\x00\x00\x00\x14abcd", false},
+		{"mp4 cut in a long box", ftyp + "\x00\x00\x00\x01mdat\x00\x00\x00\x00\x00\x00\x00\x14abc", true},
+		{"mp4 with a huge box", ftyp + "\x00\x00\x00\x01mdat\xff\xff\xff\xff\xff\xff\xff\xffabc", true},
+		{"mp4 with a stray tail", ftyp + "\x00\x00\x00", false},
+		{"mp4 followed by what is no box", ftyp + "\xff\xff\xff\xff\x00\x01\x02\x03zzzz", false},
+		{"avi", "RIFF\x08\x00\x00\x00AVI xxxx", false},
+		{"avi cut", "RIFF\x09\x00\x00\x00AVI xxxx", true},
+		{"matroska", ebml + "\x84abcd", false},
+		{"matroska cut", ebml + "\x84abc", true},
+		{"matroska of unknown length", ebml + "\x01\xff\xff\xff\xff\xff\xff\xffab", false},
+		{"matroska cut in its head", "\x1aE\xdf\xa3\x84ab", false},
+		{"jpeg", "\xff\xd8\xff\xe0data\xff\xd9", false},
+		{"jpeg with a tail", "\xff\xd8\xff\xe0data\xff\xd9" + strings.Repeat("z", 1000), false},
+		{"jpeg cut", "\xff\xd8\xff\xe0data", true},
+		{"nothing known", "hello", false},
+		{"empty", "", false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			if why := cutShort(strings.NewReader(c.file), int64(len(c.file))); (why != "") != c.want {
+				t.Errorf("cutShort = %q, want one: %v", why, c.want)
+			}
+		})
+	}
+}
+
+func FuzzCutShort(f *testing.F) {
+	f.Add([]byte(box("ftyp", 16, 16) + box("mdat", 20, 19)))
+	f.Add([]byte("\x1aE\xdf\xa3\x84abcd\x18S\x80g\x84abc"))
+	f.Add([]byte("RIFF\x09\x00\x00\x00AVI xxxx"))
+	f.Fuzz(func(t *testing.T, file []byte) {
+		cutShort(bytes.NewReader(file), int64(len(file))) // must end, and not panic
+		knownContainer(bytes.NewReader(file))
+	})
+}

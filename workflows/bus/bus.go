@@ -1,9 +1,10 @@
 // Package bus is JetStream as Winnow uses it: the queue of inference requests,
-// their done messages, the directory of workers, and events. Every stream,
-// subject and header is in this file.
+// their done messages, the directory of workers, and events. Every subject and
+// message is in this file, every stream in streams.go.
 //
 // Requests and events go in; what comes out is the knowledge that an object
-// lies in the store, or the failure that took its place. Tensors never travel here.
+// lies in the store, or the failure that took its place. Tensors never travel
+// here. Activities ask with Await; winnow-infer takes requests with a Puller.
 package bus
 
 import (
@@ -35,6 +36,20 @@ type Class struct {
 func (c Class) Subject(key artifact.Key) string {
 	return fmt.Sprintf("winnow.infer.v%d.%s.%s.p%d.%s", Version, c.Stage, c.Bundle, c.Priority, key.Hash())
 }
+
+// requestsOf matches every request for a bundle, of all stages and priorities.
+func requestsOf(bundle string) string {
+	return fmt.Sprintf("winnow.infer.v%d.*.%s.>", Version, short(bundle))
+}
+
+// allRequests is what the queue holds.
+func allRequests() string { return fmt.Sprintf("winnow.infer.v%d.>", Version) }
+
+// allEvents is what the event stream holds.
+func allEvents() string { return fmt.Sprintf("winnow.events.v%d.>", Version) }
+
+// short is a bundle's digest as subjects and keys hold it.
+func short(digest string) string { return digest[:min(len(digest), 12)] }
 
 // Filter matches every request of the class.
 func (c Class) Filter() string {
@@ -68,6 +83,22 @@ type Request struct {
 	Out    artifact.Key   `json:"out"`
 	Encode *EncodeRequest `json:"encode,omitempty"`
 	Answer *AnswerRequest `json:"answer,omitempty"`
+}
+
+// Stage is the stage that ends the request; empty where none is asked for.
+func (r Request) Stage() job.Stage {
+	switch {
+	case r.Encode != nil:
+		return job.StageEncode
+	case r.Answer != nil:
+		return job.StageAnswer
+	}
+	return ""
+}
+
+// Class is the class the request is queued in.
+func (r Request) Class(priority int) Class {
+	return Class{Stage: r.Stage(), Bundle: short(r.Bundle), Priority: priority}
 }
 
 // EncodeRequest asks for the tokens [T,P,D] f16 of a clip [T,H,W,3] u8.

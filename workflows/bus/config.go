@@ -2,6 +2,7 @@ package bus
 
 import (
 	"errors"
+	"log/slog"
 	"time"
 )
 
@@ -18,6 +19,8 @@ type Config struct {
 	WorkerTTL time.Duration `json:"-"` // silence after which a worker counts as gone; default 30 s
 	Patience  time.Duration `json:"-"` // how long trouble of kind capacity is waited out; default 15 min
 	Replicas  int           `json:"-"` // of streams and buckets that do not exist yet; default 1
+
+	Logger *slog.Logger `json:"-"` // of what no caller hears; default none
 }
 
 // WithDefaults fills in what is zero.
@@ -27,6 +30,7 @@ func (c Config) WithDefaults() Config {
 	c.WorkerTTL = orDefault(c.WorkerTTL, 30*time.Second)
 	c.Patience = orDefault(c.Patience, 15*time.Minute)
 	c.Replicas = orDefault(c.Replicas, 1)
+	c.Logger = orDefault(c.Logger, slog.New(slog.DiscardHandler))
 	return c
 }
 

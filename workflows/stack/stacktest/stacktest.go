@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"sync"
 	"syscall"
 	"testing"
@@ -100,16 +101,29 @@ func launch(state string) (*Devstack, error) {
 	d := &Devstack{State: state, ended: make(chan struct{}), log: &bytes.Buffer{}}
 	cmd := exec.Command(binary, "--state", state)
 	cmd.Stderr = d.log
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // so that ^C of the tests leaves stopping to Main
-	if err := cmd.Start(); err != nil {
+	cmd.SysProcAttr = &syscall.SysProcAttr{
+		Setpgid:   true,            // ^C of the tests leaves stopping to Main
+		Pdeathsig: syscall.SIGTERM, // and a test process that panics leaves nothing behind
+	}
+	started := make(chan error)
+	go d.run(cmd, started)
+	if err := <-started; err != nil {
 		return nil, fmt.Errorf("start %s: %w", binary, err)
 	}
-	d.process = cmd.Process
-	go func() {
-		_ = cmd.Wait() // the exit code says nothing that its log does not
-		close(d.ended)
-	}()
 	return d, d.awaitReady()
+}
+
+// run keeps its thread: the child's parent, to the kernel, is the thread that started it.
+func (d *Devstack) run(cmd *exec.Cmd, started chan<- error) {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	err := cmd.Start()
+	d.process = cmd.Process
+	started <- err
+	if err == nil {
+		_ = cmd.Wait() // the exit code says nothing that its log does not
+	}
+	close(d.ended)
 }
 
 // awaitReady reads the file until it is there and is this process's.

@@ -1,0 +1,262 @@
+package bus
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/winnow-video/winnow/workflows/job"
+)
+
+// pollEvery is how often an idle Puller looks for requests that no publication
+// announces: those another worker left behind.
+const pollEvery = time.Second
+
+// priorities of requests, first to last.
+var priorities = [...]int{0, 1, 2}
+
+// Puller takes a worker's requests off the queue, as many as it can hold:
+// answers before encodes, since they end items, and in a stage by priority.
+// What it holds stays its own for as long as the process lives.
+type Puller struct {
+	bus       *Bus
+	worker    Worker
+	classes   []Class // in the order they are served
+	consumers map[Class]jetstream.Consumer
+	next      sync.Mutex // held by Next
+
+	wake      chan struct{} // a request was published, or a lease ended
+	announced *nats.Subscription
+	stop      func() // ends the in-progress acks
+
+	mu    sync.Mutex
+	held  map[*Lease]bool // handed out
+	alone []*Lease        // redelivered: each runs alone
+}
+
+// Pull begins to take requests for w.Bundle, of w.Stages.
+func (b *Bus) Pull(w Worker) (*Puller, error) {
+	p := &Puller{
+		bus: b, worker: w, classes: classesOf(w),
+		consumers: map[Class]jetstream.Consumer{}, held: map[*Lease]bool{},
+		wake: make(chan struct{}, 1),
+	}
+	var err error
+	p.announced, err = b.conn.Subscribe(requestsOf(w.Bundle), func(*nats.Msg) { p.rouse() })
+	if err != nil {
+		return nil, fmt.Errorf("listen for requests: %w", unavailable(err))
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	p.stop = stop
+	go p.keep(ctx)
+	return p, nil
+}
+
+func classesOf(w Worker) []Class {
+	var classes []Class
+	for _, stage := range []job.Stage{job.StageAnswer, job.StageEncode} {
+		for _, priority := range priorities {
+			if slices.Contains(w.Stages, stage) {
+				classes = append(classes, Class{Stage: stage, Bundle: short(w.Bundle), Priority: priority})
+			}
+		}
+	}
+	return classes
+}
+
+// Next waits until there is something to do and returns up to limit requests,
+// more where there are more at once. A redelivered request comes alone: after
+// all that is out has ended, and nothing else comes until it has ended too. The
+// error is ctx's.
+func (p *Puller) Next(ctx context.Context, limit int) ([]*Lease, error) {
+	p.next.Lock()
+	defer p.next.Unlock()
+	for {
+		leases, err := p.take(ctx, limit)
+		if err != nil && ctx.Err() == nil {
+			p.bus.config.Logger.Warn("requests not taken", "worker", p.worker.Name, "error", err)
+		}
+		if len(leases) > 0 {
+			return leases, nil
+		}
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-p.wake:
+		case <-time.After(pollEvery):
+		}
+	}
+}
+
+// take returns what can be done right now.
+func (p *Puller) take(ctx context.Context, limit int) ([]*Lease, error) {
+	if !p.waitsAlone() {
+		fresh, err := p.fetch(ctx, limit)
+		if len(fresh) > 0 || err != nil {
+			return fresh, err
+		}
+	}
+	lease, err := p.takeAlone(ctx)
+	if lease == nil || err != nil {
+		return nil, err
+	}
+	return []*Lease{lease}, nil
+}
+
+// waitsAlone says whether a request waits to run alone, or does.
+func (p *Puller) waitsAlone() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for lease := range p.held {
+		if lease.Solo {
+			return true
+		}
+	}
+	return len(p.alone) > 0
+}
+
+// fetch hands out new requests and sets redelivered ones aside. Without a
+// connection it does not ask: the answer would come when nobody listens any more.
+func (p *Puller) fetch(ctx context.Context, limit int) ([]*Lease, error) {
+	if !p.bus.conn.IsConnected() {
+		return nil, nil
+	}
+	var fresh []*Lease
+	for _, class := range p.classes {
+		messages, err := p.fetchClass(ctx, class, limit)
+		for _, m := range messages {
+			if lease := p.lease(ctx, m); lease != nil && !lease.Solo {
+				fresh = append(fresh, lease)
+			}
+		}
+		if limit -= len(messages); err != nil || limit == 0 {
+			return fresh, err
+		}
+	}
+	return fresh, nil
+}
+
+// fetchClass returns what the class has, up to limit. A class without a durable has nothing.
+func (p *Puller) fetchClass(ctx context.Context, class Class, limit int) ([]jetstream.Msg, error) {
+	consumer, err := p.consumer(ctx, class)
+	if consumer == nil || err != nil {
+		return nil, err
+	}
+	batch, err := consumer.FetchNoWait(limit)
+	if err != nil {
+		return nil, err
+	}
+	var messages []jetstream.Msg
+	for m := range batch.Messages() {
+		messages = append(messages, m)
+	}
+	if batch.Error() != nil { // most likely it was deleted: look for it again
+		delete(p.consumers, class)
+	}
+	return messages, nil
+}
+
+func (p *Puller) consumer(ctx context.Context, class Class) (jetstream.Consumer, error) {
+	if known, ok := p.consumers[class]; ok {
+		return known, nil
+	}
+	consumer, err := p.bus.js.Consumer(ctx, InferStream, class.Durable())
+	if errors.Is(err, jetstream.ErrConsumerNotFound) || errors.Is(err, jetstream.ErrStreamNotFound) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("consumer %s: %w", class.Durable(), unavailable(err))
+	}
+	p.consumers[class] = consumer
+	return consumer, nil
+}
+
+// lease takes a message in. One that cannot be read is ended here, in public:
+// who waits for it hears why.
+func (p *Puller) lease(ctx context.Context, m jetstream.Msg) *Lease {
+	lease := &Lease{puller: p, message: m, Solo: isRedelivered(m)}
+	if err := json.Unmarshal(m.Data(), &lease.Request); err != nil || lease.Request.V != Version || lease.Request.Stage() == "" {
+		p.refuse(m, lease.Request)
+		return nil
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if lease.Solo {
+		p.alone = append(p.alone, lease)
+	} else {
+		p.held[lease] = true
+	}
+	return lease
+}
+
+func isRedelivered(m jetstream.Msg) bool {
+	meta, err := m.Metadata()
+	return err == nil && meta.NumDelivered > 1
+}
+
+// refuse ends a message of another version, or of none.
+func (p *Puller) refuse(m jetstream.Msg, req Request) {
+	failure := job.Fail(req.Stage(), job.InternalVersion,
+		"request of version %d: worker %s (%s) reads version %d; run one version of Winnow", req.V, p.worker.Name, p.worker.Version, Version)
+	done := Done{V: Version, Out: req.Out, Worker: p.worker.Name, Failure: failure}
+	err := errors.Join(
+		p.bus.publish(doneSubjectOf(m.Subject()), done),
+		m.TermWithReason(failure.Detail),
+	)
+	if err != nil {
+		p.bus.config.Logger.Warn("message not refused", "subject", m.Subject(), "error", err)
+	}
+}
+
+// keep tells the server that all that is held is being worked on.
+func (p *Puller) keep(ctx context.Context) {
+	tick := time.NewTicker(p.bus.config.AckWait / 3)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		for _, lease := range p.all() {
+			if err := lease.message.InProgress(); err != nil && !errors.Is(err, jetstream.ErrMsgAlreadyAckd) {
+				p.bus.config.Logger.Warn("in-progress ack not sent", "subject", lease.message.Subject(), "error", err)
+			}
+		}
+	}
+}
+
+func (p *Puller) all() []*Lease {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	all := slices.Clone(p.alone)
+	for lease := range p.held {
+		all = append(all, lease)
+	}
+	return all
+}
+
+// rouse makes a waiting Next look again.
+func (p *Puller) rouse() {
+	select {
+	case p.wake <- struct{}{}:
+	default:
+	}
+}
+
+// Close gives back all that has not ended, and takes no more.
+func (p *Puller) Close(ctx context.Context) error {
+	errs := []error{p.announced.Unsubscribe()}
+	for _, lease := range p.all() {
+		errs = append(errs, lease.Release(ctx))
+	}
+	p.stop()
+	return errors.Join(errs...)
+}

@@ -17,6 +17,9 @@ import (
 	"github.com/winnow-video/winnow/workflows/job"
 )
 
+// niceness is the child's, 0 to 19.
+const niceness = 5
+
 // child is one running winnow-decode.
 type child struct {
 	cmd    *exec.Cmd
@@ -48,6 +51,8 @@ func start(path string, req wire.Request) (*child, error) {
 		ours.Close()
 		return nil, job.Fail(job.StageDecode, job.InternalError, "start the decoder: %v", err)
 	}
+	// Best effort: decoders give way to what keeps jobs going. The group is all of the child's threads.
+	_ = unix.Setpriority(unix.PRIO_PGRP, c.cmd.Process.Pid, niceness)
 	return c, nil
 }
 

@@ -45,17 +45,21 @@ provide_ffmpeg() {
 	say "FFmpeg in place: $(ffmpeg_prefix)"
 }
 
-# debian_mirrors prints "mirror suite" lines of trixie's archives, as the system's own
-# configuration names Debian's mirror, or as debootstrap does on other systems.
+# debian_mirrors prints "suite mirror" lines of trixie's archives: below the mirrors
+# that this system installs from or, where it is no Debian, the one debootstrap names.
 debian_mirrors() {
-	local mirrors
-	mirrors=$(apt-get indextargets --format '$(LABEL) $(REPO_URI)' 'Created-By: Packages' 'Origin: Debian' 2>/dev/null |
-		sed -n 's/^Debian /trixie /p; s/^Debian-Security /trixie-security /p' | sort -u)
-	if [ -z "$mirrors" ]; then
-		mirrors=$(sed -n 's/^DEF_MIRROR="\(.*\)"$/trixie \1/p' /usr/sbin/debootstrap)
+	local configured named
+	configured=$(apt-get indextargets --format '$(LABEL) $(REPO_URI)' 'Created-By: Packages' 'Origin: Debian' |
+		sed -n 's/^Debian /trixie /p; s/^Debian-Security /trixie-security /p' | sort --unique)
+	if [ -n "$configured" ]; then
+		printf '%s\n' "$configured"
+		return
 	fi
-	[ -n "$mirrors" ] || die 'no Debian mirror is configured, and debootstrap names none'
-	printf '%s\n' "$mirrors"
+	install_packages debootstrap >&2
+	named=$(grep --no-filename --only-matching --extended-regexp 'https?://[^"[:space:]]+/debian/?' \
+		/usr/share/debootstrap/scripts/{trixie,sid,debian-common} /usr/sbin/debootstrap | head -n 1)
+	[ -n "$named" ] || die 'no Debian mirror is configured, and debootstrap names none'
+	printf 'trixie %s\n' "$named"
 }
 
 # private_apt runs an apt tool on trixie's source packages alone, below folder $1: the
@@ -71,16 +75,15 @@ private_apt() {
 # fetch_ffmpeg unpacks the source package to $1/source. apt checks its signature
 # against Debian's archive keys.
 fetch_ffmpeg() {
-	local dir=$1 mirror suite version
-	[ -n "$(apt-get indextargets 'Created-By: Packages' 2>/dev/null)" ] || apt_update
-	apt-get indextargets --format '$(ORIGIN)' 'Created-By: Packages' | grep --quiet '^Debian$' ||
-		install_packages debootstrap
+	local dir=$1 mirrors mirror suite version
 	install_packages debian-archive-keyring
+	[ -n "$(apt-get indextargets 'Created-By: Packages')" ] || apt_update
+	mirrors=$(debian_mirrors)
 	mkdir -p "$dir"/{sources,state/lists/partial,cache/archives/partial}
 	while read -r suite mirror; do
 		printf 'Types: deb-src\nURIs: %s\nSuites: %s\nComponents: main\nSigned-By: %s\n' "$mirror" "$suite" \
 			/usr/share/keyrings/debian-archive-keyring.gpg >"$dir/sources/$suite.sources"
-	done < <(debian_mirrors)
+	done <<<"$mirrors"
 	say 'fetching the source package of FFmpeg'
 	private_apt "$dir" apt-get update --quiet=2 || die "Debian's source packages cannot be listed: is its mirror reachable?"
 	version=$(ffmpeg_version "$dir")

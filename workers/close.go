@@ -5,7 +5,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"errors"
 	"fmt"
 
 	"github.com/winnow-video/winnow/workflows"
@@ -55,7 +54,7 @@ func (s *stages) drafts(ctx context.Context, p *page, in workflows.PageInput) (m
 func (s *stages) collect(ctx context.Context, p *page, key artifact.Key, all map[workflows.Item]job.Record) error {
 	text, err := s.cfg.Store.Get(ctx, key)
 	switch {
-	case errors.Is(err, artifact.ErrNotFound) || errors.Is(err, artifact.ErrCorrupt):
+	case isGone(err):
 		return nil
 	case err != nil:
 		return err

@@ -41,5 +41,5 @@ func (s *stages) ask(ctx context.Context, w *work, r bus.Request, input artifact
 	if there, lookErr := s.has(ctx, input); lookErr == nil && !there {
 		return &missing{input}
 	}
-	return err
+	return &settled{err}
 }

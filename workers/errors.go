@@ -20,23 +20,35 @@ type missing struct{ key artifact.Key }
 
 func (m *missing) Error() string { return fmt.Sprintf("%s is gone", m.key) }
 
+// maxTries is how often a stage is tried where something other than capacity
+// is in its way.
+const maxTries = 5
+
+// settled is the end of something that was waited for long enough already.
+type settled struct{ error }
+
+func (s *settled) Unwrap() error { return s.error }
+
 // sealed turns a stage's error into what Temporal is to make of it. It is the
-// one place that decides what is tried again: what a Failure calls retryable,
-// and what is no Failure (which makes it internal/error). A missing artifact is
-// not worth an attempt of this stage, but of the one before.
-func sealed(ctx context.Context, stage job.Stage, err error) error {
+// one place that decides what is tried again: what a Failure calls retryable
+// and nobody has settled, capacity for as long as the workflow's policy allows,
+// anything else a few times. An error that is no Failure is internal/error. A
+// missing artifact is not worth another attempt of this stage, but of the one before.
+func sealed(ctx context.Context, stage job.Stage, err error, attempt int32) error {
 	var gone *missing
+	var over *settled
 	switch {
-	case err == nil:
-		return nil
 	case ctx.Err() != nil:
 		return ctx.Err()
+	case errors.Is(err, context.Canceled):
+		return err // the worker stops: another goes on
 	case errors.As(err, &gone):
 		return temporal.NewNonRetryableApplicationError(gone.Error(), workflows.ErrorMissing, nil)
 	}
 	f := brief(job.AsFailure(stage, err))
+	again := f.Retryable && !errors.As(err, &over) && (f.Kind == job.KindCapacity || attempt < maxTries)
 	return temporal.NewApplicationErrorWithOptions(f.Error(), workflows.ErrorFailure,
-		temporal.ApplicationErrorOptions{NonRetryable: !f.Retryable, Details: []any{f}})
+		temporal.ApplicationErrorOptions{NonRetryable: !again, Details: []any{f}})
 }
 
 // brief is f with a detail of bounded length.
@@ -48,11 +60,7 @@ func brief(f *job.Failure) job.Failure {
 	return short
 }
 
-// goneOr makes a missing artifact of a store's error, where it is one: an
-// object that was corrupt is deleted, and so as good as missing.
-func goneOr(key artifact.Key, err error) error {
-	if errors.Is(err, artifact.ErrNotFound) || errors.Is(err, artifact.ErrCorrupt) {
-		return &missing{key}
-	}
-	return err
+// isGone says that there is no such object: one that was corrupt is deleted.
+func isGone(err error) bool {
+	return errors.Is(err, artifact.ErrNotFound) || errors.Is(err, artifact.ErrCorrupt)
 }

@@ -41,9 +41,9 @@ func (f *jobFiles) spec(ctx context.Context, id string) (job.Spec, error) {
 		return spec, nil
 	}
 	key := artifact.JobFile(id, "job.yaml")
-	text, err := f.store.Get(ctx, key)
+	text, err := f.read(ctx, key)
 	if err != nil {
-		return job.Spec{}, fmt.Errorf("%s: %w", key, err)
+		return job.Spec{}, err
 	}
 	spec, err := job.ParseSpec(text, string(key))
 	if err != nil {
@@ -59,9 +59,9 @@ func (f *jobFiles) page(ctx context.Context, key artifact.Key) ([]job.Item, erro
 	if items, ok := f.pages.Get(key); ok {
 		return items, nil
 	}
-	text, err := f.store.Get(ctx, key)
+	text, err := f.read(ctx, key)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", key, err)
+		return nil, err
 	}
 	items, err := readLines[job.Item](text)
 	if err != nil {
@@ -69,6 +69,16 @@ func (f *jobFiles) page(ctx context.Context, key artifact.Key) ([]job.Item, erro
 	}
 	f.pages.Add(key, items)
 	return items, nil
+}
+
+// read reads a file that submitting the job has stored. Nobody makes one that
+// is gone again, so waiting would not help.
+func (f *jobFiles) read(ctx context.Context, key artifact.Key) ([]byte, error) {
+	text, err := f.store.Get(ctx, key)
+	if isGone(err) {
+		return nil, job.Fail(job.StageRecord, job.ConfigInvalid, "%s is gone: submit the job again", key)
+	}
+	return text, err
 }
 
 // bundle is the run's, verified once a process. One of another digest than the

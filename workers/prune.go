@@ -95,8 +95,11 @@ type clip struct {
 func (s *stages) openClip(ctx context.Context, w *work) (*clip, error) {
 	key := w.in.Tokens
 	body, err := s.cfg.Store.Get(ctx, key)
+	if isGone(err) {
+		return nil, &missing{key}
+	}
 	if err != nil {
-		return nil, goneOr(key, err)
+		return nil, err
 	}
 	c, err := readClip(body)
 	if err != nil {

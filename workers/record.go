@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"math"
 	"strings"
@@ -98,14 +97,18 @@ func (s *stages) recordOf(ctx context.Context, w *work, b book, t task) (job.Rec
 	r.Run = b.run
 	r.Run.Cache.Answer = b.cached[t.Item]
 	result, err := s.resultOf(ctx, w, t)
-	switch {
-	case errors.Is(err, artifact.ErrNotFound) || errors.Is(err, artifact.ErrCorrupt):
-		return failedRecord(r, b.end(t.Item)), nil
-	case err != nil:
-		return r, err
+	if err == nil {
+		r.Status, r.Result = job.StatusOK, result
+		return r, nil
 	}
-	r.Status, r.Result = job.StatusOK, result
-	return r, nil
+	if isGone(err) {
+		return failedRecord(r, b.end(t.Item)), nil
+	}
+	f := job.AsFailure(job.StageRecord, err)
+	if ctx.Err() != nil || f.Kind == job.KindCapacity {
+		return r, err // the store is away: the draft can wait
+	}
+	return failedRecord(r, brief(f)), nil
 }
 
 // identity is the part of a record that its item decides.

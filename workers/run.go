@@ -114,8 +114,8 @@ func (s *stages) register(w worker.Worker, queue string) {
 		registerWorkflows(w)
 		s.registerMain(w)
 	case workflows.QueueCall:
-		workflows.Encode.Register(w, guard(job.StageEncode, s.encode))
-		workflows.Answer.Register(w, guard(job.StageAnswer, s.answer))
+		workflows.Encode.Register(w, waiting(job.StageEncode, s.encode))
+		workflows.Answer.Register(w, waiting(job.StageAnswer, s.answer))
 	case workflows.QueueDecode:
 		workflows.Decode.Register(w, guard(job.StageDecode, s.decode))
 	}

@@ -20,19 +20,37 @@ type versioned interface{ InputVersion() int }
 // guard makes an activity of a stage's function: it refuses inputs of another
 // version, heartbeats, and seals the error.
 func guard[In versioned, Out any](stage job.Stage, do func(context.Context, In) (Out, error)) func(context.Context, In) (Out, error) {
-	return func(ctx context.Context, in In) (Out, error) {
-		var none Out
-		if v := in.InputVersion(); v != workflows.Version {
-			return none, sealed(ctx, stage, job.Fail(stage, job.InternalVersion,
-				"input of version %d, this worker reads version %d", v, workflows.Version))
-		}
+	return func(ctx context.Context, in In) (out Out, err error) {
 		defer beat(ctx)()
-		out, err := do(ctx, in)
+		if v := in.InputVersion(); v != workflows.Version {
+			err = job.Fail(stage, job.InternalVersion, "input of version %d, this worker reads version %d", v, workflows.Version)
+		} else {
+			out, err = do(ctx, in)
+		}
 		if err != nil {
-			return none, sealed(ctx, stage, err)
+			var none Out
+			return none, sealed(ctx, stage, err, activity.GetInfo(ctx).Attempt)
 		}
 		return out, nil
 	}
+}
+
+// waiting is guard for activities that only wait: there is no sense in a
+// stopping worker waiting with them, so they end at once and go on elsewhere.
+func waiting[In versioned, Out any](stage job.Stage, do func(context.Context, In) (Out, error)) func(context.Context, In) (Out, error) {
+	return guard(stage, func(ctx context.Context, in In) (Out, error) {
+		stop := activity.GetWorkerStopChannel(ctx)
+		ctx, cancel := context.WithCancel(ctx)
+		defer cancel()
+		go func() {
+			select {
+			case <-stop:
+				cancel()
+			case <-ctx.Done():
+			}
+		}()
+		return do(ctx, in)
+	})
 }
 
 // beat heartbeats until stopped.

@@ -115,7 +115,7 @@ func each(ctx context.Context, n, width int, do func(ctx context.Context, i int)
 // has tells whether the store holds key.
 func (s *stages) has(ctx context.Context, key artifact.Key) (bool, error) {
 	_, err := s.cfg.Store.Stat(ctx, key)
-	if goneOr(key, err) != err {
+	if isGone(err) {
 		return false, nil
 	}
 	return err == nil, err

@@ -23,7 +23,7 @@ func onQueue(queue string) workflow.ActivityOptions {
 		StartToCloseTimeout: 24 * time.Hour, // each stage enforces its own, far lower limits
 		HeartbeatTimeout:    HeartbeatTimeout,
 		WaitForCancellation: true,
-		RetryPolicy:         backoff(10),
+		RetryPolicy:         backoff(20),
 	}
 }
 
@@ -47,7 +47,7 @@ func backoff(attempts int32) *temporal.RetryPolicy {
 	return &temporal.RetryPolicy{
 		InitialInterval:    time.Second,
 		BackoffCoefficient: 2,
-		MaximumInterval:    30 * time.Second,
+		MaximumInterval:    time.Minute,
 		MaximumAttempts:    attempts, // 0: no bound
 	}
 }

@@ -53,6 +53,11 @@ func (j *Jobs) Show(ctx context.Context, id job.ID) (Job, error) {
 		return one, err
 	}
 	one.Status.State = stateName(one.Status)
+	var s stamp
+	if _, err = j.readJSON(ctx, id, "submission.json", &s); err != nil {
+		return one, err
+	}
+	one.Status.Items, one.Status.Pages, one.Status.Variants = s.Items, s.Pages, len(one.Spec.Prune)
 	if !over(one.Status) {
 		return one, nil
 	}
@@ -122,20 +127,54 @@ func (j *Jobs) records(ctx context.Context, key artifact.Key) ([]job.Record, err
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", key, err)
 	}
-	var all []job.Record
+	all, err := readLines[job.Record](text)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", key, err)
+	}
+	for _, r := range all {
+		if r.V != job.Version {
+			return nil, fmt.Errorf("%s: a record of version %d, this program reads %d", key, r.V, job.Version)
+		}
+	}
+	return all, nil
+}
+
+// readLines reads JSON lines.
+func readLines[T any](text []byte) ([]T, error) {
+	var all []T
 	dec := json.NewDecoder(bytes.NewReader(text))
 	for {
-		var r job.Record
-		err := dec.Decode(&r)
+		var one T
+		err := dec.Decode(&one)
 		if err == io.EOF {
 			return all, nil
 		}
-		if err == nil && r.V != job.Version {
-			err = fmt.Errorf("record of version %d, this program reads %d", r.V, job.Version)
-		}
 		if err != nil {
-			return nil, fmt.Errorf("%s: record %d: %w", key, len(all)+1, err)
+			return nil, fmt.Errorf("line %d: %w", len(all)+1, err)
 		}
-		all = append(all, r)
+		all = append(all, one)
 	}
+}
+
+// Questions reads the job's questions by item id.
+func (j *Jobs) Questions(ctx context.Context, id job.ID) (map[string]string, error) {
+	in, _, err := j.input(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	all := make(map[string]string, in.Items)
+	for page := range in.Pages {
+		text, err := j.store.Get(ctx, artifact.Page(id.String(), page))
+		if err != nil {
+			return nil, err
+		}
+		items, err := readLines[job.Item](text)
+		if err != nil {
+			return nil, err
+		}
+		for _, item := range items {
+			all[item.ID] = item.Question
+		}
+	}
+	return all, nil
 }

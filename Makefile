@@ -1,0 +1,57 @@
+# Winnow's two commands are `make demo` and `make test`; both set up what is missing.
+
+CACHE   := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/winnow
+BIN     := bin
+GO      := go
+STATIC  := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+WFCHECK := go.temporal.io/sdk/contrib/tools/workflowcheck@v0.6.0
+
+.DEFAULT_GOAL := help
+.PHONY: help setup build demo test check pure clean
+
+# env.mk comes from setup.sh: where FFmpeg and ONNX Runtime lie. Make builds it
+# first, then reads this file again.
+ifneq ($(filter-out help clean,$(MAKECMDGOALS)),)
+include $(CACHE)/env.mk
+endif
+$(CACHE)/env.mk: deploy/setup/setup.sh
+	bash deploy/setup/setup.sh
+
+help: ## print this
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: ## install what is missing: FFmpeg, ONNX Runtime, build tools
+	bash deploy/setup/setup.sh
+
+build: ## build the four programs into bin/
+	@mkdir -p $(BIN)
+	CGO_ENABLED=0 $(GO) build -o $(BIN)/winnow ./cmd/winnow
+	$(GO) build -o $(BIN)/winnow-decode ./cmd/winnow-decode
+	$(GO) build -o $(BIN)/winnow-infer ./cmd/winnow-infer
+	cd deploy/devstack && CGO_ENABLED=0 $(GO) build -ldflags '-s -w' -o ../../$(BIN)/winnow-devstack .
+
+demo: build ## answer the demo questions on the demo videos
+	$(BIN)/winnow run deploy/bundle/demo.yaml
+
+test: build ## run every test, against real Temporal, NATS and S3
+	$(GO) test -timeout 20m ./...
+	cd deploy/devstack && CGO_ENABLED=0 $(GO) test -timeout 20m ./...
+
+pure: ## build and test what needs no C, without C
+	CGO_ENABLED=0 $(GO) vet $$($(MAKE) -s pure-list)
+	CGO_ENABLED=0 $(GO) test -timeout 20m $$($(MAKE) -s pure-list)
+
+.PHONY: pure-list
+pure-list:
+	@CGO_ENABLED=0 $(GO) list ./... | grep -vE '/(decode|infer/onnx|cmd/winnow-decode|cmd/winnow-infer)$$'
+
+check: ## formatting, vet, staticcheck, workflowcheck, tidy modules
+	@test -z "$$(gofmt -l . | tee /dev/stderr)"
+	$(GO) vet ./...
+	$(GO) run $(STATIC) ./...
+	$(GO) run $(WFCHECK) ./workflows/...
+	$(GO) mod tidy -diff
+	cd deploy/devstack && CGO_ENABLED=0 $(GO) vet ./... && $(GO) mod tidy -diff
+
+clean: ## remove what was built here (not the cache, not .winnow/)
+	rm -rf $(BIN)

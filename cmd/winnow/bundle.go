@@ -1,0 +1,130 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"strconv"
+
+	"github.com/spf13/cobra"
+
+	"github.com/winnow-video/winnow/infer/bundle"
+)
+
+const bundleLong = `Look at a model bundle: a folder with bundle.json, ONNX graphs, an embedding table
+and a tokenizer, written by deploy/bundle/export.py.`
+
+func (a *app) bundleCommand() *cobra.Command {
+	c := &cobra.Command{
+		Use: "bundle", Short: "Inspect or verify a model bundle", Long: bundleLong, Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
+	}
+	c.AddCommand(a.bundleInspectCommand(), a.bundleVerifyCommand())
+	return c
+}
+
+func (a *app) bundleVerifyCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "verify FOLDER", Short: "Compare every file of a bundle with its digest", Args: exactArgs("FOLDER"),
+		RunE: func(c *cobra.Command, args []string) error {
+			m, digest, err := bundle.Verify(c.Context(), args[0])
+			if err != nil {
+				return bundleError(err)
+			}
+			_, err = fmt.Fprintf(a.out, "%s: ok: %s, %d files, digest %s\n", args[0], m.Name, len(m.Files), digest)
+			return err
+		},
+	}
+}
+
+// estimate is what `winnow bundle inspect` computes from the bundle's dims.
+type estimate struct {
+	Frames        int     `json:"frames"`
+	Keep          float64 `json:"keep"`
+	VisualTotal   int     `json:"visual_total"`
+	VisualKept    int     `json:"visual_kept"`
+	TextTokens    int     `json:"text_tokens"`
+	RealFull      float64 `json:"flops_real_full"`
+	RealKept      float64 `json:"flops_real_kept"`
+	LiteratureAll float64 `json:"flops_literature_full"`
+	LiteratureCut float64 `json:"flops_literature_kept"`
+	KVBytesFull   int64   `json:"kv_bytes_full"` // 32-bit
+	KVBytesKept   int64   `json:"kv_bytes_kept"`
+	BreakEven     float64 `json:"break_even_questions"` // an unpruned shared prefix is cheaper from here; 0: never
+}
+
+func (a *app) bundleInspectCommand() *cobra.Command {
+	var frames, text int
+	var keep float64
+	var asJSON bool
+	c := &cobra.Command{
+		Use: "inspect FOLDER", Short: "Print what a bundle holds and what an answer costs", Args: exactArgs("FOLDER"),
+	}
+	c.Flags().IntVar(&frames, "frames", 0, "frames per video (default: the bundle's)")
+	c.Flags().Float64Var(&keep, "keep", 0.15, "share of the visual tokens kept")
+	c.Flags().IntVar(&text, "text", 80, "text tokens of a prompt")
+	c.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	c.RunE = func(c *cobra.Command, args []string) error {
+		if keep <= 0 || keep > 1 || frames < 0 || text < 0 {
+			return usagef("want --keep more than 0 and at most 1, --frames and --text not negative")
+		}
+		m, digest, err := bundle.Verify(c.Context(), args[0])
+		if err != nil {
+			return bundleError(err)
+		}
+		if frames == 0 {
+			frames = m.Frames.Default
+		}
+		e := estimateCost(m, frames, text, keep)
+		if asJSON {
+			return json.NewEncoder(a.out).Encode(map[string]any{"digest": digest, "manifest": m, "estimate": e})
+		}
+		a.printBundle(m, digest, e)
+		return nil
+	}
+	return c
+}
+
+func estimateCost(m *bundle.Manifest, frames, text int, keep float64) estimate {
+	total := frames * m.Tokens()
+	kept := frames * max(1, int(float64(m.Tokens())*keep+0.5))
+	work := func(visual int) bundle.Work {
+		return bundle.Work{Frames: frames, Visual: visual, Prompt: visual + text}
+	}
+	e := estimate{
+		Frames: frames, Keep: keep, VisualTotal: total, VisualKept: kept, TextTokens: text,
+		RealFull: m.Dims.FLOPs(bundle.Real, work(total)), RealKept: m.Dims.FLOPs(bundle.Real, work(kept)),
+		LiteratureAll: m.Dims.FLOPs(bundle.Literature, work(total)), LiteratureCut: m.Dims.FLOPs(bundle.Literature, work(kept)),
+		KVBytesFull: m.Dims.Language.KVBytes(total+text, 4), KVBytesKept: m.Dims.Language.KVBytes(kept+text, 4),
+	}
+	if n := m.Dims.Language.BreakEven(total, kept, text); n < 1e9 {
+		e.BreakEven = n
+	}
+	return e
+}
+
+func (a *app) printBundle(m *bundle.Manifest, digest string, e estimate) {
+	t := a.table("", "")
+	t.AppendRows(rows{
+		{"name", m.Name}, {"digest", digest}, {"licence", m.Licence}, {"created by", m.CreatedBy},
+		{"image", fmt.Sprintf("%d × %d, %s", m.Image.Size, m.Image.Size, m.Image.Resize)},
+		{"tokens a frame", fmt.Sprintf("%d (%d × %d grid) × %d", m.Tokens(), m.Grid[0], m.Grid[1], m.Dims.Vision.Hidden)},
+		{"frames", m.Frames.Default}, {"layout", m.Layout}, {"context", m.Context},
+		{"relevance trained", strconv.FormatBool(m.RelevanceTrained)},
+	})
+	t.AppendSeparator()
+	t.AppendRows(rows{
+		{fmt.Sprintf("%d frames, %d text tokens", e.Frames, e.TextTokens), fmt.Sprintf("all %d visual → keep %g: %d", e.VisualTotal, e.Keep, e.VisualKept)},
+		{"FLOPs, real", fmt.Sprintf("%s → %s", si(e.RealFull), si(e.RealKept))},
+		{"FLOPs, literature", fmt.Sprintf("%s → %s", si(e.LiteratureAll), si(e.LiteratureCut))},
+		{"KV cache, 32-bit", fmt.Sprintf("%sB → %sB", si(float64(e.KVBytesFull)), si(float64(e.KVBytesKept)))},
+		{"shared unpruned prefix wins", breakEven(e.BreakEven)},
+	})
+	t.Render()
+}
+
+func breakEven(questions float64) string {
+	if questions == 0 {
+		return "never"
+	}
+	return fmt.Sprintf("from %.0f questions on a clip", questions)
+}

@@ -1,0 +1,42 @@
+package main
+
+import (
+	"context"
+	"log/slog"
+
+	"go.temporal.io/sdk/client"
+
+	"github.com/winnow-video/winnow/workflows/artifact/s3store"
+	"github.com/winnow-video/winnow/workflows/bus"
+	"github.com/winnow-video/winnow/workflows/stack"
+)
+
+// connections are open connections to a stack's services.
+type connections struct {
+	temporal client.Client
+	store    *s3store.Store
+	bus      *bus.Bus
+}
+
+// dial opens all three, or none.
+func dial(ctx context.Context, services stack.Services, log *slog.Logger) (*connections, error) {
+	var c connections
+	var err error
+	if c.temporal, err = services.Temporal.Dial(ctx, log); err != nil {
+		return nil, err
+	}
+	if c.store, err = s3store.Open(ctx, services.S3); err != nil {
+		c.temporal.Close()
+		return nil, err
+	}
+	if c.bus, err = bus.Connect(ctx, services.NATS); err != nil {
+		c.temporal.Close()
+		return nil, err
+	}
+	return &c, nil
+}
+
+func (c *connections) close() {
+	c.bus.Close()
+	c.temporal.Close()
+}

@@ -1,0 +1,112 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/winnow-video/winnow/infer/bundle"
+	"github.com/winnow-video/winnow/workflows/job"
+)
+
+// maxErrorsShown bounds what a broken manifest prints.
+const maxErrorsShown = 20
+
+// plan is a job that was checked whole, before anything runs.
+type plan struct {
+	spec   job.Spec
+	bundle *bundle.Manifest
+	digest string
+	items  []job.Item
+}
+
+// check loads and checks the job: its file and flags, the bundle's digests, every
+// manifest line. Nothing of it needs the stack.
+func (a *app) check(ctx context.Context, flags specFlags, path string) (*plan, error) {
+	spec, err := flags.load(path)
+	if err != nil {
+		return nil, err
+	}
+	manifest, digest, err := bundle.Verify(ctx, spec.Bundle)
+	if err != nil {
+		return nil, bundleError(err)
+	}
+	if err := fitsBundle(spec, manifest); err != nil {
+		return nil, usageError(err)
+	}
+	items, err := a.readItems(spec.Manifest)
+	if err != nil {
+		return nil, err
+	}
+	if err := fitsItems(spec, items); err != nil {
+		return nil, usageError(err)
+	}
+	return &plan{spec: spec, bundle: manifest, digest: digest, items: items}, nil
+}
+
+// bundleError leaves out the stage: nothing has run yet.
+func bundleError(err error) error {
+	var failure *job.Failure
+	if errors.As(err, &failure) {
+		return usagef("bundle: %s", failure.Detail)
+	}
+	return err
+}
+
+func fitsBundle(spec job.Spec, m *bundle.Manifest) error {
+	if fixed := m.Frames.Fixed; fixed != 0 && spec.Frames.Count != 0 && spec.Frames.Count != fixed {
+		return fmt.Errorf("frames.count: %d, but the model of %s takes %d", spec.Frames.Count, spec.Bundle, fixed)
+	}
+	return nil
+}
+
+// fitsItems refuses to score items that have no options.
+func fitsItems(spec job.Spec, items []job.Item) error {
+	if spec.Generate.Mode != job.ModeScore {
+		return nil
+	}
+	for _, item := range items {
+		if len(item.Options) == 0 {
+			return &job.LineError{File: spec.Manifest, Line: item.Line, Field: "options", Msg: "missing: generate.mode score needs them on every line"}
+		}
+	}
+	return nil
+}
+
+// readItems reads the whole manifest, printing every bad line before it fails.
+func (a *app) readItems(path string) ([]job.Item, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, usagef("manifest: %v", err)
+	}
+	defer file.Close()
+	var items []job.Item
+	bad := 0
+	for item, err := range job.ReadManifest(file, path, filepath.Dir(path)) {
+		if err == nil {
+			items = append(items, item)
+			continue
+		}
+		if bad++; bad <= maxErrorsShown {
+			fmt.Fprintln(a.err, err)
+		}
+	}
+	switch {
+	case bad > maxErrorsShown:
+		return nil, usagef("manifest: %d bad lines, the first %d above; nothing was run", bad, maxErrorsShown)
+	case bad > 0:
+		return nil, usagef("manifest: %d bad %s; nothing was run", bad, plural(bad, "line"))
+	case len(items) == 0:
+		return nil, usagef("manifest: %s has no items", path)
+	}
+	return items, nil
+}
+
+func plural(n int, word string) string {
+	if n == 1 {
+		return word
+	}
+	return word + "s"
+}

@@ -1,0 +1,95 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/vbauerster/mpb/v8"
+	"github.com/vbauerster/mpb/v8/decor"
+
+	"github.com/winnow-video/winnow/workflows/control"
+	"github.com/winnow-video/winnow/workflows/job"
+)
+
+// barStages are the stages that are drawn, and what they count.
+func barStages() []job.Stage {
+	return []job.Stage{job.StageDecode, job.StageEncode, job.StagePrune, job.StageAnswer}
+}
+
+// follow watches the job until it is over, with a bar per stage on a terminal and
+// a line every few seconds elsewhere. videos is their number, 0 if unknown.
+func (a *app) follow(ctx context.Context, s *session, id job.ID, videos int) (control.Job, error) {
+	var view interface {
+		show(control.Progress)
+		close()
+	} = &lines{a: a, every: 5 * time.Second}
+	if isTerminal(a.err) {
+		view = newBars(a, videos)
+	}
+	defer view.close()
+	return s.jobs.Watch(ctx, id, view.show)
+}
+
+// bars draws one bar per stage.
+type bars struct {
+	progress *mpb.Progress
+	bars     map[job.Stage]*mpb.Bar
+	videos   int
+}
+
+func newBars(a *app, videos int) *bars {
+	b := &bars{progress: mpb.New(mpb.WithOutput(a.err), mpb.WithWidth(64)), bars: map[job.Stage]*mpb.Bar{}, videos: videos}
+	for _, stage := range barStages() {
+		b.bars[stage] = b.progress.AddBar(0,
+			mpb.PrependDecorators(decor.Name(string(stage), decor.WC{W: 8, C: decor.DindentRight}), decor.CountersNoUnit("%d / %d", decor.WCSyncWidth)),
+			mpb.AppendDecorators(decor.Percentage(decor.WC{W: 5})))
+	}
+	return b
+}
+
+func (b *bars) show(p control.Progress) {
+	for stage, bar := range b.bars {
+		done := int64(p.Stages[stage].Done)
+		bar.SetTotal(max(done, int64(total(p, stage, b.videos))), false)
+		bar.SetCurrent(done)
+	}
+}
+
+// total is how much passes the stage: videos or records.
+func total(p control.Progress, stage job.Stage, videos int) int {
+	if stage == job.StageDecode || stage == job.StageEncode {
+		return videos
+	}
+	return p.Items
+}
+
+// close leaves the bars as they are: failed items never fill the later ones.
+func (b *bars) close() {
+	for _, bar := range b.bars {
+		bar.Abort(false)
+	}
+	b.progress.Wait()
+}
+
+// lines prints a line now and then, where bars cannot be drawn.
+type lines struct {
+	a     *app
+	every time.Duration
+	last  time.Time
+}
+
+func (l *lines) show(p control.Progress) {
+	if time.Since(l.last) < l.every {
+		return
+	}
+	l.last = time.Now()
+	var parts []string
+	for _, stage := range barStages() {
+		parts = append(parts, fmt.Sprintf("%s %d", stage, p.Stages[stage].Done))
+	}
+	l.a.tell(fmt.Sprintf("%s: %s of %d records", p.State, strings.Join(parts, ", "), p.Items))
+}
+
+func (l *lines) close() {}

@@ -1,0 +1,191 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/jedib0t/go-pretty/v6/text"
+
+	"github.com/winnow-video/winnow/workflows"
+	"github.com/winnow-video/winnow/workflows/artifact"
+	"github.com/winnow-video/winnow/workflows/control"
+	"github.com/winnow-video/winnow/workflows/job"
+)
+
+// maxRowsShown bounds the table of answers.
+const maxRowsShown = 200
+
+// report prints what a job answered and took; its error carries the exit code.
+func (a *app) report(ctx context.Context, s *session, done control.Job, asJSON bool) error {
+	var err error
+	if asJSON {
+		err = a.printRecords(ctx, s, done.ID, nil)
+	} else {
+		err = a.printAnswers(ctx, s, done.ID)
+	}
+	if err != nil {
+		return err
+	}
+	if done.Summary == nil {
+		return fmt.Errorf("job %s is %s, but has no summary.json: `winnow resume %s` writes it", done.ID, done.Status.State, done.ID)
+	}
+	if !asJSON {
+		a.printSummary(s, done)
+	}
+	return jobExit(done)
+}
+
+// jobExit maps a job's end to the exit code.
+func jobExit(done control.Job) error {
+	tally := done.Summary.Stages
+	switch {
+	case done.Status.State == job.StateCanceled || tally.Codes[job.BudgetSpent] > 0:
+		return &exitError{code: exitCanceled}
+	case tally.Failed > 0:
+		return &exitError{code: exitItems}
+	}
+	return nil
+}
+
+// printRecords prints the records that keep wants (all, if nil) as JSON lines.
+func (a *app) printRecords(ctx context.Context, s *session, id job.ID, keep func(job.Record) bool) error {
+	enc := json.NewEncoder(a.out)
+	enc.SetEscapeHTML(false)
+	for r, err := range s.jobs.Results(ctx, id) {
+		if err != nil {
+			return err
+		}
+		if keep != nil && !keep(r) {
+			continue
+		}
+		if err := enc.Encode(r); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// printAnswers prints the table of questions and answers.
+func (a *app) printAnswers(ctx context.Context, s *session, id job.ID) error {
+	questions, err := s.jobs.Questions(ctx, id)
+	if err != nil {
+		return err
+	}
+	t := a.table("id", "variant", "question", "answer", "", "kept", "confidence")
+	n := 0
+	for r, err := range s.jobs.Results(ctx, id) {
+		if err != nil {
+			return err
+		}
+		if n++; n <= maxRowsShown {
+			t.AppendRow(a.answerRow(r, questions[r.ID]))
+		}
+	}
+	t.Render()
+	if n > maxRowsShown {
+		fmt.Fprintf(a.out, "… and %d more: `winnow results %s`\n", n-maxRowsShown, id)
+	}
+	return nil
+}
+
+func (a *app) answerRow(r job.Record, question string) []any {
+	question = text.Snip(question, 52, "…")
+	if r.Result == nil {
+		return []any{r.ID, r.Variant, question, text.Snip(r.Failure.Detail, 60, "…"), r.Failure.Code, "", ""}
+	}
+	confidence := ""
+	if r.Confidence != nil {
+		confidence = fmt.Sprintf("%.2f", *r.Confidence)
+	}
+	answer := r.Answer.Text
+	if r.Answer.Letter != "" && r.Answer.Letter != answer {
+		answer = r.Answer.Letter + ". " + answer
+	}
+	return []any{
+		r.ID, r.Variant, question, text.Snip(strings.TrimSpace(answer), 32, "…"), a.verdict(r.Correct),
+		fmt.Sprintf("%d of %d", r.Tokens.VisualKept, r.Tokens.VisualTotal), confidence,
+	}
+}
+
+// verdict is right, wrong, or nothing where nobody knows.
+func (a *app) verdict(correct *bool) string {
+	switch {
+	case correct == nil:
+		return ""
+	case *correct:
+		return a.colour("right", text.FgGreen)
+	}
+	return a.colour("wrong", text.FgRed)
+}
+
+func (a *app) colour(s string, c text.Color) string {
+	if !isTerminal(a.out) {
+		return s
+	}
+	return c.Sprint(s)
+}
+
+// printSummary prints accuracy, cost and where the files lie.
+func (a *app) printSummary(s *session, done control.Job) {
+	sum := done.Summary
+	fmt.Fprintln(a.out)
+	for _, v := range sum.Variants {
+		a.printVariant(v, len(sum.Variants) > 1)
+	}
+	a.printStages(sum)
+	for code, n := range sum.Stages.Codes {
+		fmt.Fprintf(a.out, "failed: %d × %s\n", n, code)
+	}
+	where := artifact.JobFolder(done.Name)
+	fmt.Fprintf(a.out, "results: s3://%s/%s{results,errors}.jsonl at %s; print them with `winnow results %s`\n",
+		s.Services.S3.Bucket, where, s.Services.S3.Endpoint, done.Name)
+}
+
+func (a *app) printVariant(v workflows.Variant, named bool) {
+	prefix := ""
+	if named {
+		prefix = v.Variant + ": "
+	}
+	if v.Accuracy != nil {
+		fmt.Fprintf(a.out, "%saccuracy: %.1f %% (%d of %d)\n", prefix, 100**v.Accuracy, v.Correct, v.Graded)
+	}
+	if v.OK == 0 {
+		return
+	}
+	fmt.Fprintf(a.out, "%stokens: %d kept of %d (%.1f %%)\n", prefix, v.Tokens.VisualKept, v.Tokens.VisualTotal,
+		100*float64(v.Tokens.VisualKept)/float64(max(1, v.Tokens.VisualTotal)))
+	fmt.Fprintf(a.out, "%sFLOPs (%s): %sFLOP spent of %sFLOP unpruned, %.1f× fewer\n", prefix, v.FLOPs.Convention,
+		si(v.FLOPs.Spent), si(v.FLOPs.Full), v.FLOPs.Full/max(1, v.FLOPs.Spent))
+}
+
+// printStages prints what the stages took, and what needed no work.
+func (a *app) printStages(sum *workflows.Summary) {
+	t := sum.Stages.Timing
+	parts := []string{}
+	for _, stage := range []struct {
+		name string
+		ms   int64
+	}{{"fetch", t.Fetch}, {"decode", t.Decode}, {"encode", t.Encode}, {"prune", t.Prune}, {"answer", t.Answer}} {
+		parts = append(parts, fmt.Sprintf("%s %.1f s", stage.name, float64(stage.ms)/1000))
+	}
+	fmt.Fprintf(a.out, "wall time: %s in all; summed over %d videos: %s\n", span(sum), sum.Stages.Videos, strings.Join(parts, ", "))
+	c := sum.Stages.Cached
+	if c.Clips+c.Tokens+c.Answers > 0 {
+		fmt.Fprintf(a.out, "from cache: tokens of %d videos, %d answers (of %s)\n", c.Tokens, c.Answers,
+			strconv.Itoa(sum.Stages.Ended()))
+	}
+}
+
+// span is how long the newest generation took.
+func span(sum *workflows.Summary) string {
+	began, err1 := time.Parse(time.RFC3339, sum.Began)
+	ended, err2 := time.Parse(time.RFC3339, sum.Ended)
+	if err1 != nil || err2 != nil {
+		return "?"
+	}
+	return ended.Sub(began).Round(time.Second / 10).String()
+}

@@ -1,0 +1,98 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"github.com/winnow-video/winnow/workflows/control"
+	"github.com/winnow-video/winnow/workflows/job"
+)
+
+const runLong = `Run a job on this machine and print its answers: starts Temporal, NATS, S3 and the
+workers it needs as children, shows progress, and stops them when nobody else uses them.
+
+The same command again goes on where an interrupted run was. A finished job runs again,
+from what its earlier runs left in the store.
+
+` + specFlagsHelp
+
+func (a *app) runCommand() *cobra.Command {
+	var fresh, asJSON bool
+	c := &cobra.Command{
+		Use: "run [JOB.yaml]", Short: "Run a job on this machine and print its answers", Long: runLong,
+		Example: "  winnow run job.yaml\n  winnow run --manifest questions.jsonl --bundle deploy/bundle/demo --keep 0.15",
+		Args:    jobFileArg,
+	}
+	flags := addSpecFlags(c)
+	c.Flags().BoolVar(&fresh, "new", false, "start a further run even where one is unfinished")
+	c.Flags().BoolVar(&asJSON, "json", false, "print the records as JSON lines instead of tables")
+	c.RunE = func(c *cobra.Command, args []string) error {
+		p, err := a.check(c.Context(), flags, jobFile(args))
+		if err != nil {
+			return err
+		}
+		return a.run(c.Context(), p, fresh, asJSON)
+	}
+	return c
+}
+
+// run submits the job and stays until it is over.
+func (a *app) run(ctx context.Context, p *plan, fresh, asJSON bool) error {
+	s, err := a.attach(ctx)
+	if err != nil {
+		return err
+	}
+	defer s.close()
+	guarding, stop := context.WithCancel(ctx)
+	defer stop()
+	go s.Guard(guarding, a.tell)
+	id, outcome, err := submit(ctx, s, p, fresh)
+	if err != nil {
+		return err
+	}
+	a.tell(fmt.Sprintf("job %s %s; console %s", id, outcome, s.Services.TemporalUI))
+	done, err := a.follow(ctx, s, id, p.videos())
+	if err != nil {
+		return a.interrupted(ctx, id, err)
+	}
+	return a.report(ctx, s, done, asJSON)
+}
+
+// submit hands a checked plan over.
+func submit(ctx context.Context, s *session, p *plan, fresh bool) (job.ID, control.Outcome, error) {
+	manifest, err := os.Open(p.spec.Manifest)
+	if err != nil {
+		return job.ID{}, "", err
+	}
+	defer manifest.Close()
+	return s.jobs.Submit(ctx, control.Submission{
+		Spec: p.spec, Items: p.items, Manifest: manifest, Bundle: p.digest, New: fresh,
+	})
+}
+
+// interrupted says how to go on after ^C.
+func (a *app) interrupted(ctx context.Context, id job.ID, err error) error {
+	if ctx.Err() == nil {
+		return err
+	}
+	return &exitError{exitInterrupted, fmt.Sprintf("interrupted; job %s keeps what it has. Go on with the same command, or stop it for good with `winnow cancel %s`", id, id)}
+}
+
+// videos counts the clips the job decodes: equal video, start and end are one.
+func (p *plan) videos() int {
+	seen := map[string]bool{}
+	for _, item := range p.items {
+		seen[fmt.Sprint(item.Video, deref(item.Start), deref(item.End))] = true
+	}
+	return len(seen)
+}
+
+func deref(x *float64) float64 {
+	if x == nil {
+		return -1
+	}
+	return *x
+}

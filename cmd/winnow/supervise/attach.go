@@ -1,0 +1,143 @@
+package supervise
+
+import (
+	"context"
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/winnow-video/winnow/workflows/stack"
+)
+
+// poll is how often a user looks whether the supervisor lives.
+const poll = 100 * time.Millisecond
+
+// Session is a share in a running stack. While one is open, the stack stays.
+type Session struct {
+	Up       Up
+	Services stack.Services
+
+	state   string
+	program string
+	users   *lock
+}
+
+// Attach shares the stack of a state folder, having `program up --while-used`
+// start one where none runs. tell hears what it waits for.
+func Attach(ctx context.Context, state, program string, tell func(string)) (*Session, error) {
+	if err := os.MkdirAll(filepath.Join(state, logFolder), 0o700); err != nil {
+		return nil, err
+	}
+	users, err := shareUse(ctx, filepath.Join(state, usersFile), tell)
+	if err != nil {
+		return nil, err
+	}
+	s := &Session{state: state, program: program, users: users}
+	if err := s.start(ctx, tell); err != nil {
+		users.release()
+		return nil, err
+	}
+	return s, nil
+}
+
+// Close gives the share back; the last one lets the stack stop.
+func (s *Session) Close() { s.users.release() }
+
+// Running returns the supervisor of a state folder, if one runs.
+func Running(state string) (Up, bool) {
+	up, err := readUp(state)
+	return up, err == nil && up.Alive()
+}
+
+// Guard starts the supervisor again whenever it dies while ctx lasts.
+func (s *Session) Guard(ctx context.Context, tell func(string)) {
+	for sleep(ctx, time.Second) {
+		if s.Up.Alive() {
+			continue
+		}
+		tell("the stack's supervisor died; starting it again")
+		if err := s.start(ctx, tell); err != nil && ctx.Err() == nil {
+			tell(err.Error())
+		}
+	}
+}
+
+// shareUse waits while a stopping supervisor holds the users' lock.
+func shareUse(ctx context.Context, path string, tell func(string)) (*lock, error) {
+	for told := false; ; told = true {
+		users, err := takeLock(path, unix.LOCK_SH|unix.LOCK_NB)
+		if !errors.Is(err, errLocked) {
+			return users, err
+		}
+		if !told {
+			tell("waiting for the stack to stop")
+		}
+		if !sleep(ctx, poll) {
+			return nil, ctx.Err()
+		}
+	}
+}
+
+// start waits for a running supervisor, starting one where the lock is free.
+func (s *Session) start(ctx context.Context, tell func(string)) error {
+	for {
+		if up, ok := Running(s.state); ok {
+			services, err := stack.ReadState(s.state)
+			s.Up, s.Services = up, services
+			return err
+		}
+		free, err := takeLock(filepath.Join(s.state, lockFile), unix.LOCK_EX|unix.LOCK_NB)
+		switch {
+		case err == nil:
+			free.release()
+			tell("starting Temporal, NATS and S3 in " + s.state)
+			if err := s.spawn(ctx); err != nil {
+				return err
+			}
+		case !errors.Is(err, errLocked):
+			return err
+		case !sleep(ctx, poll):
+			return ctx.Err()
+		}
+	}
+}
+
+// spawn starts a supervisor and waits until it is up, another one is, or it ended.
+func (s *Session) spawn(ctx context.Context) error {
+	child := Child{
+		Name: "winnow up", Path: s.program, Args: []string{"up", "--while-used", "--state", s.state},
+		Log: filepath.Join(s.state, logFolder, "up.log"),
+	}
+	p, err := child.launch()
+	if err != nil {
+		return err
+	}
+	for {
+		if _, ok := Running(s.state); ok {
+			return nil
+		}
+		select {
+		case <-p.exited:
+			return s.afterExit(child, p)
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(poll):
+		}
+	}
+}
+
+// afterExit forgives a supervisor that ended because another one was quicker.
+func (s *Session) afterExit(child Child, p *process) error {
+	var ended *exec.ExitError
+	if errors.As(p.err, &ended) && ended.ExitCode() == ExitRunning {
+		return nil
+	}
+	return child.died(p)
+}
+
+// ExitRunning is the exit code of `winnow up` where a stack runs already.
+const ExitRunning = 75

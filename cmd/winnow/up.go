@@ -1,0 +1,71 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	"github.com/winnow-video/winnow/cmd/winnow/supervise"
+	"github.com/winnow-video/winnow/workers"
+	"github.com/winnow-video/winnow/workflows/stack"
+)
+
+const upLong = `Keep the embedded stack running: a Temporal server (SQLite), a NATS server with
+JetStream, an S3 server, a worker, and winnow-infer for every bundle that a job needs.
+All of it on loopback; state under --state. ^C stops it; jobs go on at the next start.`
+
+func (a *app) upCommand() *cobra.Command {
+	var whileUsed bool
+	c := &cobra.Command{
+		Use: "up", Short: "Keep the embedded stack running", Long: upLong, Args: exactArgs(),
+		RunE: func(c *cobra.Command, _ []string) error { return a.up(c.Context(), !whileUsed) },
+	}
+	c.Flags().BoolVar(&whileUsed, "while-used", false, "stop with the last user")
+	hide(c.Flags(), "while-used") // of `winnow run`, which starts one of these
+	return c
+}
+
+func (a *app) up(ctx context.Context, lasting bool) error {
+	cfg, err := a.superviseConfig(lasting)
+	if err != nil {
+		return err
+	}
+	err = supervise.Run(ctx, cfg)
+	switch {
+	case errors.Is(err, supervise.ErrRunning) && !lasting:
+		return &exitError{supervise.ExitRunning, err.Error()}
+	case ctx.Err() != nil && (err == nil || errors.Is(err, context.Canceled)):
+		return nil // ^C is how it is meant to end
+	}
+	return err
+}
+
+func (a *app) superviseConfig(lasting bool) (supervise.Config, error) {
+	state, err := filepath.Abs(a.state)
+	if err != nil {
+		return supervise.Config{}, err
+	}
+	a.state = state
+	devstack, err := program("winnow-devstack")
+	if err != nil {
+		return supervise.Config{}, err
+	}
+	infer, err := program("winnow-infer")
+	if err != nil {
+		return supervise.Config{}, err
+	}
+	log := a.logger()
+	work := func(ctx context.Context, services stack.Services, serve func(context.Context, string) error) error {
+		return a.work(ctx, services, workers.Config{Serve: serve, Logger: log})
+	}
+	return supervise.Config{
+		State: state, Lasting: lasting, Devstack: devstack, Infer: infer, Work: work, Log: log, Ready: a.announce,
+	}, nil
+}
+
+func (a *app) announce(up supervise.Up) {
+	fmt.Fprintf(a.out, "ready: Temporal's console %s, state %s; submit with `winnow submit`, stop with ^C\n", up.TemporalUI, a.state)
+}

@@ -1,0 +1,59 @@
+package main
+
+import (
+	"context"
+	"log/slog"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/winnow-video/winnow/workers"
+	"github.com/winnow-video/winnow/workflows/stack"
+)
+
+const workerLong = `Serve Temporal's task queues: workflows, decoding, pruning, waiting for inference.
+
+A worker joins the stack of --state. ` + "`winnow up` and `winnow run`" + ` hold one already; further
+ones add room, on this machine's other cores.`
+
+func (a *app) workerCommand() *cobra.Command {
+	var queues []string
+	var slots workers.Slots
+	c := &cobra.Command{Use: "worker", Short: "Serve task queues of a running stack", Long: workerLong, Args: exactArgs()}
+	c.Flags().StringSliceVar(&queues, "queue", nil, "queue to serve: winnow, winnow-call, winnow-decode (default all)")
+	c.Flags().IntVar(&slots.Main, "main-slots", 0, "pruning and bookkeeping at once (default: cores)")
+	c.Flags().IntVar(&slots.Decode, "decode-slots", 0, "videos decoded at once (default: cores)")
+	c.Flags().IntVar(&slots.Call, "call-slots", 0, "activities waiting for inference at once (default 64)")
+	c.RunE = func(c *cobra.Command, _ []string) error {
+		services, err := stack.ReadState(a.state)
+		if err != nil {
+			return err
+		}
+		log := a.logger()
+		log.Info("worker starting", "temporal", services.Temporal.Address, "queues", strings.Join(queues, ","))
+		return a.work(c.Context(), services, workers.Config{Queues: queues, Slots: slots, Logger: log})
+	}
+	return c
+}
+
+// logger writes what operators read to stderr.
+func (a *app) logger() *slog.Logger { return slog.New(slog.NewTextHandler(a.err, nil)) }
+
+// work connects to the services and serves queues until ctx ends. cfg holds what
+// the caller decides; the connections are filled in.
+func (a *app) work(ctx context.Context, services stack.Services, cfg workers.Config) error {
+	conn, err := dial(ctx, services, cfg.Logger)
+	if err != nil {
+		return err
+	}
+	defer conn.close()
+	cfg.Temporal, cfg.Store, cfg.Bus = conn.temporal, conn.store, conn.bus
+	if cfg.S3, err = services.S3.Client(); err != nil {
+		return err
+	}
+	if cfg.DecodePath, err = program("winnow-decode"); err != nil {
+		return err
+	}
+	cfg.StateDir, cfg.LocalFiles = a.state, true
+	return workers.Run(ctx, cfg)
+}

@@ -5,7 +5,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
 	"sync"
 	"testing"
 
@@ -52,8 +51,7 @@ func TestJobEndsEveryItem(t *testing.T) {
 	r.wantProgress(t)
 	r.save(t, "failures", 0, 1, 2)
 
-	again := *r
-	again.id, again.input = strings.Replace(r.id, ".1", ".2", 1), workflows.JobInput{}
+	again := r.next(func(*job.Spec) {})
 	again.start(t)
 	if second := again.wait(t); second.Tally.Cached != (workflows.Cached{Clips: 2, Tokens: 2, Answers: 43}) {
 		t.Errorf("second run = %+v, want all cached", second.Tally)

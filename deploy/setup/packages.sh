@@ -13,17 +13,17 @@ installed() {
 	[ "$(dpkg-query --show --showformat='${db:Status-Status}' "$1" 2>/dev/null)" = installed ]
 }
 
-apt_install() {
-	as_root env DEBIAN_FRONTEND=noninteractive \
-		apt-get install --quiet --yes --no-install-recommends "$@"
-}
+# apt_get runs apt-get with what it says kept in apt.log.
+apt_get() { as_root env DEBIAN_FRONTEND=noninteractive apt-get --quiet "$@" >>"$cache/apt.log" 2>&1; }
+
+apt_install() { apt_get install --yes --no-install-recommends "$@"; }
 
 # apt_update refreshes the package lists, once a run.
 apt_updated=no
 apt_update() {
 	[ "$apt_updated" = no ] || return 0
-	say 'apt-get update'
-	as_root apt-get update --quiet || say 'some package lists could not be refreshed; going on with what is there'
+	say 'refreshing package lists'
+	apt_get update || say "some package lists could not be refreshed (see $cache/apt.log); going on with what is there"
 	apt_updated=yes
 }
 
@@ -41,7 +41,6 @@ install_packages() {
 	fi
 	say "installing ${missing[*]}"
 	apt_install "${missing[@]}" && return
-	[ "$apt_updated" = no ] || die "apt-get install ${missing[*]} failed"
 	apt_update
-	apt_install "${missing[@]}" || die "apt-get install ${missing[*]} failed"
+	apt_install "${missing[@]}" || die "apt-get cannot install ${missing[*]}: $(tail -n 3 "$cache/apt.log")"
 }

@@ -10,15 +10,19 @@ package decode
 static int winnow_complaints;
 static char winnow_complaint[160];
 
-// Only those whose error lines always mean lost data: Matroska skips to the
-// next cluster it can read, JPEG pads the rest of a scan.
-static void winnow_log(void *about, int level, const char *format, va_list args) {
-	if (level > AV_LOG_ERROR || !about) return;
-	const AVClass *class = *(const AVClass **)about;
-	if (!class || !class->item_name) return;
+// Only lines that always mean lost data: Matroska skips to the next cluster it
+// can read, JPEG pads the rest of a scan, and any demuxer may find a packet
+// corrupt whose flag the parser after it then drops.
+static int winnow_means_loss(void *about, int level, const char *format) {
+	const AVClass *class = about ? *(const AVClass **)about : NULL;
+	if (!class || !class->item_name) return 0;
+	if (level <= AV_LOG_WARNING && !strncmp(format, "Packet corrupt", 14)) return 1;
 	const char *name = class->item_name(about);
-	if (strcmp(name, "matroska,webm") && strcmp(name, "mjpeg")) return;
-	if (!winnow_complaints++) vsnprintf(winnow_complaint, sizeof winnow_complaint, format, args);
+	return level <= AV_LOG_ERROR && (!strcmp(name, "matroska,webm") || !strcmp(name, "mjpeg"));
+}
+
+static void winnow_log(void *about, int level, const char *format, va_list args) {
+	if (winnow_means_loss(about, level, format) && !winnow_complaints++) vsnprintf(winnow_complaint, sizeof winnow_complaint, format, args);
 }
 
 static void winnow_listen(void) { av_log_set_callback(winnow_log); }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math"
+	"slices"
 
 	"github.com/asticode/go-astiav"
 
@@ -17,7 +18,9 @@ const unlimited = math.MaxInt
 type damage struct {
 	limit   int
 	count   int
-	tainted bool // since the last damage there was no key frame: what is shown may refer to it
+	tainted bool    // since the last damage there was no key frame: what is shown may refer to it
+	spoiled []int64 // PTS of packets that may have come damaged
+	near    int     // packets to come that damage just met may have touched
 }
 
 // hit counts one; past the limit it is a failure.
@@ -26,6 +29,29 @@ func (d *damage) hit(what string) error {
 	d.tainted = true
 	if d.count > d.limit {
 		return fail(job.InputCorrupt, "%s; %d damaged, limits.decode_errors is %d", what, d.count, d.limit)
+	}
+	return nil
+}
+
+// reach is how far damage that the demuxer complains of is from the packet that
+// it then gives out, packets: a parser stands between.
+const reach = 3
+
+// arrived looks at a packet before it is decoded.
+func (d *damage) arrived(p *astiav.Packet) error {
+	why := complaint()
+	if why != "" {
+		d.near = reach
+	}
+	if p.Flags().Has(astiav.PacketFlagCorrupt) {
+		why, d.near = "flagged by the demuxer", max(d.near, 1)
+	}
+	if d.near > 0 {
+		d.near--
+		d.spoiled = append(d.spoiled, p.Pts())
+	}
+	if why != "" {
+		return d.hit("a packet came damaged: " + why)
 	}
 	return nil
 }
@@ -61,6 +87,9 @@ func (in *input) pictures(ctx context.Context, d *damage, show func(*astiav.Fram
 }
 
 func (in *input) send(p *astiav.Packet, d *damage) error {
+	if err := d.arrived(p); err != nil {
+		return err
+	}
 	switch err := in.decoder.SendPacket(p); {
 	case err == nil:
 		return nil
@@ -95,7 +124,7 @@ func (in *input) receive(f *astiav.Frame, d *damage, show func(*astiav.Frame) (b
 
 func (in *input) inspect(f *astiav.Frame, d *damage, show func(*astiav.Frame) (bool, error)) (bool, error) {
 	if f.KeyFrame() {
-		d.tainted = false
+		d.tainted = slices.Contains(d.spoiled, timestamp(f))
 	}
 	why := complaint()
 	if damaged(f) {

@@ -141,15 +141,23 @@ func containerFlaw(readErr error) *job.Failure {
 }
 
 // next is the time of the frame after those already there; one without a time,
-// or before its predecessor, is shown right after it.
+// or before its predecessor, is shown as long after it as that was after its own.
 func (t *timeline) next(pts int64) int64 {
 	if n := len(t.pts); n > 0 && (pts == astiav.NoPtsValue || pts <= t.pts[n-1]) {
-		return t.pts[n-1] + 1
+		return t.pts[n-1] + t.lastGap()
 	}
 	if pts == astiav.NoPtsValue {
 		return 0
 	}
 	return pts
+}
+
+func (t *timeline) lastGap() int64 {
+	n := len(t.pts)
+	if n < 2 {
+		return 1
+	}
+	return t.pts[n-1] - t.pts[n-2]
 }
 
 // isISOFormat says that the container's count of frames is exact.

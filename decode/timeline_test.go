@@ -11,10 +11,10 @@ import (
 func TestTimelineNextIsAscending(t *testing.T) {
 	t.Parallel()
 	var line timeline
-	for _, pts := range []int64{astiav.NoPtsValue, 5, 5, 3, astiav.NoPtsValue, 20} {
+	for _, pts := range []int64{astiav.NoPtsValue, 5, 5, 3, astiav.NoPtsValue, 50} {
 		line.pts = append(line.pts, line.next(pts))
 	}
-	if diff := cmp.Diff([]int64{0, 5, 6, 7, 8, 20}, line.pts); diff != "" {
+	if diff := cmp.Diff([]int64{0, 5, 10, 15, 20, 50}, line.pts); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }

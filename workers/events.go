@@ -9,9 +9,13 @@ import (
 
 // tellStage publishes that n units of a video left a stage.
 func (s *stages) tellStage(in workflows.VideoInput, stage job.Stage, n, failed, cached int) {
+	line := 0
+	if len(in.Asks) > 0 {
+		line = in.Asks[0].Line
+	}
 	s.cfg.Bus.Tell(job.Event{
 		V: job.Version, Job: in.Job, Kind: job.EventStage, Time: time.Now().UTC(),
-		Generation: in.Generation, Page: in.Page, Video: in.Video,
+		Generation: in.Generation, Page: in.Page, Video: in.Video, Line: line,
 		Stage: stage, Done: n, Failed: failed, Cached: cached,
 	})
 }

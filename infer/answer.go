@@ -19,15 +19,21 @@ type Answerer struct {
 }
 
 // NewAnswerer loads the bundle's projector and decoder. rows bounds B·L of one
-// batch, and so its memory; a longer prompt runs alone.
+// batch, and so its memory; a longer prompt runs alone. Close it.
 func NewAnswerer(engine Engine, b *bundle.Bundle, rows int) (*Answerer, error) {
-	projector, err1 := engine.Load(b.Path(bundle.ProjectorFile))
-	decoder, err2 := engine.Load(b.Path(bundle.DecoderFile))
-	if err := errors.Join(err1, err2); err != nil {
+	projector, err := engine.Load(b.Path(bundle.ProjectorFile))
+	if err != nil {
 		return nil, err
+	}
+	decoder, err := engine.Load(b.Path(bundle.DecoderFile))
+	if err != nil {
+		return nil, errors.Join(err, projector.Close())
 	}
 	return &Answerer{bundle: b, engine: engine.Name(), projector: projector, decoder: decoder, rows: rows}, nil
 }
+
+// Close frees projector and decoder.
+func (a *Answerer) Close() error { return errors.Join(a.projector.Close(), a.decoder.Close()) }
 
 // Outcome is the end of one question: a reply or a failure.
 type Outcome struct {
@@ -96,29 +102,39 @@ type prompt struct {
 
 func (p *prompt) len() int { return p.plan.Len }
 
-// prompt assembles the embeddings of a question's prompt, trimmed if that was asked for.
+// prompt assembles the embeddings of a question's prompt.
 func (a *Answerer) prompt(q *Question) (*prompt, error) {
-	p := &prompt{question: q}
-	var err error
-	if p.plan, err = a.bundle.Prompt(q.text(), q.kept); err != nil {
-		return nil, err
+	if q.Generate.Mode == job.ModeScore && len(q.Item.Options) == 0 {
+		return nil, job.Fail(job.StageAnswer, job.ConfigInvalid, "generate.mode is score, but line %d of the manifest has no options: give it options, or generate", q.Item.Line)
 	}
-	if err := a.bundle.Fits(p.plan, q.Generate.MaxTokens); err != nil {
-		room := a.bundle.Room(p.plan, q.Generate.MaxTokens)
-		if q.Fit != job.FitTrim || room == 0 {
-			return nil, err
-		}
-		q.trim(room)
-		p.trimmed = true
-		if p.plan, err = a.bundle.Prompt(q.text(), q.kept); err != nil {
-			return nil, err
-		}
+	p := &prompt{question: q}
+	if err := a.plan(p); err != nil {
+		return nil, err
 	}
 	if p.plan.Visual != q.tokens.Rows() {
 		return nil, contract(job.StageAnswer, "the plan has %d visual rows, the question %d", p.plan.Visual, q.tokens.Rows())
 	}
+	var err error
 	p.embeds, err = a.embed(p.plan, q)
 	return p, err
+}
+
+// plan lays the prompt out, with fewer visual rows where it does not fit and
+// the question allows that.
+func (a *Answerer) plan(p *prompt) (err error) {
+	q := p.question
+	if p.plan, err = a.bundle.Prompt(q.text(), q.kept); err != nil {
+		return err
+	}
+	tooLong := a.bundle.Fits(p.plan, q.said())
+	room := a.bundle.Room(p.plan, q.said())
+	if tooLong == nil || q.Fit != job.FitTrim || room == 0 {
+		return tooLong
+	}
+	q.trim(room)
+	p.trimmed = true
+	p.plan, err = a.bundle.Prompt(q.text(), q.kept)
+	return err
 }
 
 // embed lays text and projected rows out as the plan says.
@@ -148,11 +164,10 @@ func (a *Answerer) embed(plan bundle.Prompt, q *Question) (tensor.Dense[float32]
 
 // project maps tokens [M,D] to rows [M,E].
 func (a *Answerer) project(tokens tensor.Dense[tensor.Float16], width int) (tensor.Dense[float32], error) {
-	in := &tensor.File{}
+	in, out := &tensor.File{}, &tensor.File{}
 	tensor.Put(in, "tokens", tokens)
-	out, err := a.projector.Run(in)
-	if err != nil {
-		return tensor.Dense[float32]{}, job.Fail(job.StageAnswer, job.ModelError, "%v", err)
+	if err := a.projector.Run(in, out); err != nil {
+		return tensor.Dense[float32]{}, ran(job.StageAnswer, err)
 	}
 	rows, err := tensor.Get[float32](out, "rows")
 	if err != nil || len(rows.Data) != tokens.Rows()*width {

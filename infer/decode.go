@@ -127,9 +127,9 @@ func (s *decoding) putMask() {
 
 // run makes one step: logits [B,V] of the last position. The cache moves from its outputs to the next inputs.
 func (s *decoding) run() (tensor.Dense[float32], error) {
-	out, err := s.a.decoder.Run(s.in)
-	if err != nil {
-		return tensor.Dense[float32]{}, job.Fail(job.StageAnswer, job.ModelError, "%v", err)
+	out := &tensor.File{}
+	if err := s.a.decoder.Run(s.in, out); err != nil {
+		return tensor.Dense[float32]{}, ran(job.StageAnswer, err)
 	}
 	for name, t := range out.Tensors {
 		if rest, isCache := strings.CutPrefix(name, "present."); isCache {

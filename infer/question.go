@@ -69,16 +69,26 @@ func (q *Question) text() bundle.Question {
 	return bundle.Question{Text: q.Item.Question, Options: q.Item.Options, Times: q.times, Duration: q.duration}
 }
 
-// trim drops rows, evenly over the frames, until room are left.
+// said is the most tokens that the answer may take.
+func (q *Question) said() int {
+	if q.Generate.Mode == job.ModeScore {
+		return 0
+	}
+	return q.Generate.MaxTokens
+}
+
+// trim keeps room of the rows, evenly spread over them and so over the frames.
 func (q *Question) trim(room int) {
-	rows, kept, at := []int{}, make([]int, len(q.kept)), 0
 	all := q.tokens.Rows()
-	for t, n := range q.kept {
-		kept[t] = n * room / all
-		for i := range kept[t] {
-			rows = append(rows, at+i*n/kept[t])
+	rows, kept := make([]int, room), make([]int, len(q.kept))
+	frame, end := 0, q.kept[0]
+	for i := range rows {
+		rows[i] = i * all / room
+		for rows[i] >= end {
+			frame++
+			end += q.kept[frame]
 		}
-		at += n
+		kept[frame]++
 	}
 	gathered, err := tensor.Gather(q.tokens, rows)
 	if err != nil {

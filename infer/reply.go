@@ -40,17 +40,22 @@ func (a *Answerer) optionLogprobs(first []float32, options int) []*float64 {
 	if options == 0 {
 		return nil
 	}
-	var sum float64
-	for _, id := range a.bundle.LetterIDs[:options] {
-		sum += math.Exp(float64(first[id]))
-	}
-	scores := make([]*float64, options)
+	letters := make([]float32, options)
 	for i, id := range a.bundle.LetterIDs[:options] {
-		score := float64(first[id]) - math.Log(max(sum, math.SmallestNonzeroFloat64))
+		letters[i] = first[id]
+	}
+	logprobs, _ := logSoftmax(letters) // finite, as first is
+	scores := make([]*float64, options)
+	for i, x := range logprobs {
+		score := rounded(float64(x))
 		scores[i] = &score
 	}
 	return scores
 }
+
+// rounded cuts what depends on a question's batch-mates: padding moves sums
+// about in their last bits, some 1e-6.
+func rounded(x float64) float64 { return math.Round(x*1e4) / 1e4 }
 
 // bestOption is the option of highest log-probability, the first of equals.
 func bestOption(scores []*float64) job.Answer {
@@ -79,6 +84,7 @@ func confidence(answer job.Answer, scores []*float64, said []float64) *float64 {
 	default:
 		return nil
 	}
+	c = rounded(c)
 	return &c
 }
 

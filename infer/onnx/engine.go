@@ -21,7 +21,19 @@ const LibraryVariable = "WINNOW_ORT_LIB"
 // Config says where the library is and how graphs run.
 type Config struct {
 	Library string // path of libonnxruntime.so; default: $WINNOW_ORT_LIB, else where deploy/setup put it
+	Device  string // auto or cpu; default auto
 	Threads int    // inside one graph; default: ONNX Runtime's, the cores
+}
+
+// Validate names the field that cannot be.
+func (c Config) Validate() error {
+	switch {
+	case c.Device != "" && c.Device != "auto" && c.Device != "cpu":
+		return fmt.Errorf("device %q: this build of Winnow runs graphs on the CPU alone: take auto or cpu", c.Device)
+	case c.Threads < 0:
+		return fmt.Errorf("threads %d: want 0, for as many as there are cores, or more", c.Threads)
+	}
+	return nil
 }
 
 // Engine is ONNX Runtime on the CPU. A process has one.
@@ -29,6 +41,9 @@ type Engine struct{ cfg Config }
 
 // Open loads the library. Close ends it, after all graphs.
 func Open(cfg Config) (*Engine, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
 	path, err := library(cfg.Library)
 	if err != nil {
 		return nil, err
@@ -67,7 +82,7 @@ func library(given string) (string, error) {
 	if len(found) == 0 {
 		return "", errors.New("ONNX Runtime is not installed: run `make setup`, or set " + LibraryVariable + " to libonnxruntime.so")
 	}
-	return found[len(found)-1], nil
+	return found[len(found)-1], nil // the newest, by name
 }
 
 // Load implements infer.Engine.
@@ -99,8 +114,13 @@ func (e *Engine) options() (*ort.SessionOptions, error) {
 		options.SetGraphOptimizationLevel(ort.GraphOptimizationLevelEnableAll),
 		// Spinning threads would take the cores that decoding needs.
 		options.AddSessionConfigEntry("session.intra_op.allow_spinning", "0"),
+		// A plan for every shape seen is no use where each token makes a new one.
+		options.SetMemPattern(false),
 	)
-	return options, err
+	if err != nil {
+		return nil, errors.Join(err, options.Destroy())
+	}
+	return options, nil
 }
 
 func names(infos []ort.InputOutputInfo) []string {

@@ -2,9 +2,11 @@ package onnx
 
 import (
 	"fmt"
+	"strings"
 
 	ort "github.com/yalue/onnxruntime_go"
 
+	"github.com/winnow-video/winnow/infer"
 	"github.com/winnow-video/winnow/infer/tensor"
 )
 
@@ -15,31 +17,48 @@ type graph struct {
 	session         *ort.DynamicAdvancedSession
 }
 
-// Run implements infer.Graph. Inputs are lent to the runtime, not copied; the
-// binding copies outputs once, into Go's memory.
-func (g *graph) Run(in *tensor.File) (*tensor.File, error) {
-	values := make([]ort.Value, len(g.inputs))
-	defer destroy(values)
+// Run implements infer.Graph. Inputs and given outputs are lent to the runtime,
+// not copied; other outputs the binding copies once, into Go's memory. What C
+// holds is freed before Run returns.
+func (g *graph) Run(in, out *tensor.File) error {
+	inputs := make([]ort.Value, len(g.inputs))
+	defer destroy(inputs)
 	for i, name := range g.inputs {
 		t, given := in.Tensors[name]
 		if !given {
-			return nil, fmt.Errorf("%s: input %q is missing", g.path, name)
+			return fmt.Errorf("%s: input %q is missing", g.path, name)
 		}
-		value, err := lend(t)
-		if err != nil {
-			return nil, fmt.Errorf("%s: input %q: %w", g.path, name, err)
+		if err := lend(&inputs[i], t); err != nil {
+			return fmt.Errorf("%s: input %q: %w", g.path, name, err)
 		}
-		values[i] = value
 	}
-	results := make([]ort.Value, len(g.outputs))
-	defer func() { destroy(results) }()
-	if err := g.session.Run(values, results); err != nil {
-		return nil, fmt.Errorf("%s: %w", g.path, err)
+	outputs := make([]ort.Value, len(g.outputs))
+	defer destroy(outputs)
+	for i, name := range g.outputs {
+		if t, given := out.Tensors[name]; given {
+			if err := lend(&outputs[i], t); err != nil {
+				return fmt.Errorf("%s: output %q: %w", g.path, name, err)
+			}
+		}
 	}
-	return g.take(results)
+	if err := g.session.Run(inputs, outputs); err != nil {
+		discardFailed(outputs)
+		return fmt.Errorf("%s: %w", g.path, classify(err))
+	}
+	return g.take(outputs, out)
 }
 
-// Close frees the session.
+// classify marks what ONNX Runtime says of its allocators. It has no code for it.
+func classify(err error) error {
+	for _, said := range []string{"Failed to allocate memory", "bad_alloc", "out of memory"} {
+		if strings.Contains(err.Error(), said) {
+			return fmt.Errorf("%w: %w", infer.ErrMemory, err)
+		}
+	}
+	return err
+}
+
+// Close implements infer.Graph.
 func (g *graph) Close() error { return g.session.Destroy() }
 
 func destroy(values []ort.Value) {
@@ -50,11 +69,28 @@ func destroy(values []ort.Value) {
 	}
 }
 
-// lend makes a tensor the runtime's for one run.
-func lend(t tensor.Tensor) (ort.Value, error) {
+// discardFailed drops the output whose conversion failed: the binding leaves a
+// nil pointer of some type there, which is no nil interface.
+func discardFailed(values []ort.Value) {
+	for i, v := range values {
+		switch v := v.(type) {
+		case *ort.CustomDataTensor:
+			if v == nil {
+				values[i] = nil
+			}
+		case *ort.Tensor[float32]:
+			if v == nil {
+				values[i] = nil
+			}
+		}
+	}
+}
+
+// lend makes a tensor's memory the runtime's for one run.
+func lend(to *ort.Value, t tensor.Tensor) error {
 	kind, known := kinds()[t.DType]
 	if !known {
-		return nil, fmt.Errorf("type %s cannot be an input", t.DType)
+		return fmt.Errorf("elements of type %s cannot be passed", t.DType)
 	}
 	shape := make(ort.Shape, len(t.Shape))
 	for i, n := range t.Shape {
@@ -64,7 +100,12 @@ func lend(t tensor.Tensor) (ort.Value, error) {
 	if len(data) == 0 {
 		data = []byte{0} // an empty past still needs an address
 	}
-	return ort.NewCustomDataTensor(shape, data, kind)
+	value, err := ort.NewCustomDataTensor(shape, data, kind)
+	if err != nil {
+		return err
+	}
+	*to = value
+	return nil
 }
 
 // kinds are the element types of bundles' graphs.
@@ -77,22 +118,23 @@ func kinds() map[tensor.DType]ort.TensorElementDataType {
 	}
 }
 
-// take names the outputs. Their memory is Go's and outlives the values.
-func (g *graph) take(results []ort.Value) (*tensor.File, error) {
-	out := &tensor.File{Tensors: map[string]tensor.Tensor{}}
-	for i, v := range results {
-		shape := make(tensor.Shape, len(v.GetShape()))
-		for j, n := range v.GetShape() {
+// take adds the outputs that were not given. Their memory is Go's and outlives the values.
+func (g *graph) take(values []ort.Value, out *tensor.File) error {
+	for i, v := range values {
+		name := g.outputs[i]
+		if _, given := out.Tensors[name]; given {
+			continue
+		}
+		floats, ok := v.(*ort.Tensor[float32])
+		if !ok {
+			// Of f16 the binding (v1.27.0) copies half: it takes elements for bytes.
+			return fmt.Errorf("%s: output %q is not f32: memory for it has to be given", g.path, name)
+		}
+		shape := make(tensor.Shape, len(floats.GetShape()))
+		for j, n := range floats.GetShape() {
 			shape[j] = int(n)
 		}
-		switch v := v.(type) {
-		case *ort.Tensor[float32]:
-			tensor.Put(out, g.outputs[i], tensor.Dense[float32]{Shape: shape, Data: v.GetData()})
-		case *ort.CustomDataTensor: // of the types in use, f16 alone has no Go type
-			out.Tensors[g.outputs[i]] = tensor.Tensor{DType: tensor.F16, Shape: shape, Bytes: v.GetData()}
-		default:
-			return nil, fmt.Errorf("%s: output %q has a type that is not read", g.path, g.outputs[i])
-		}
+		tensor.Put(out, name, tensor.Dense[float32]{Shape: shape, Data: floats.GetData()})
 	}
-	return out, nil
+	return nil
 }

@@ -1,0 +1,109 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"runtime/debug"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/winnow-video/winnow/infer/onnx"
+	"github.com/winnow-video/winnow/workflows/stack"
+)
+
+const long = `Serve a model bundle: take encode and answer requests for it off the queue, run
+them, store tokens and replies, and tell the end of each.
+
+The bundle's digests are checked before anything is loaded. A line that begins
+with "ready" says that requests are taken. SIGTERM lets what runs finish, gives
+back what waits, and ends the process; what a killed process held goes to
+another one after 30 s.
+
+` + "`winnow run` and `winnow up`" + ` start one for every bundle in use. Further ones
+for the same bundle share its work; each should have a device of its own.`
+
+const example = `  winnow-infer --bundle deploy/bundle/demo
+  winnow-infer --bundle deploy/bundle/demo --threads 2 --name gpu-less-2`
+
+// options are the command's flags.
+type options struct {
+	state  string
+	stack  string
+	bundle string
+	name   string
+	engine onnx.Config
+	batch  int
+	rows   int
+	limit  time.Duration
+	drain  time.Duration
+}
+
+func command() *cobra.Command {
+	var o options
+	c := &cobra.Command{
+		Use: "winnow-infer --bundle DIR", Short: "Serve a model bundle", Long: long, Example: example,
+		Version: version(), SilenceUsage: true, SilenceErrors: true, Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			if err := o.validate(); err != nil {
+				return err
+			}
+			return o.run(c.Context())
+		},
+	}
+	f := c.Flags()
+	f.SortFlags = false
+	f.StringVar(&o.bundle, "bundle", "", "folder of the bundle (required)")
+	f.StringVar(&o.state, "state", ".winnow", "state folder of the running stack")
+	f.StringVar(&o.stack, "stack", "", "file with the addresses and credentials of NATS and S3, as "+stack.FileName+" (default: the state folder's)")
+	f.StringVar(&o.name, "name", defaultName(), "name in the directory of workers")
+	f.StringVar(&o.engine.Device, "device", "auto", "where graphs run: auto, cpu")
+	f.IntVar(&o.engine.Threads, "threads", 0, "threads inside one graph (default: as many as cores)")
+	f.StringVar(&o.engine.Library, "onnxruntime", "", "libonnxruntime.so (default: $"+onnx.LibraryVariable+", else where `make setup` put it)")
+	f.IntVar(&o.batch, "max-batch", 16, "requests held and batched at a time")
+	f.IntVar(&o.rows, "max-rows", 8192, "prompt rows of one batch, padding included: bounds memory")
+	f.DurationVar(&o.limit, "limit", 10*time.Minute, "time one batch may take before the process ends itself, so that a hung device frees its requests")
+	f.DurationVar(&o.drain, "drain", 15*time.Second, "time after SIGTERM in which what runs may finish")
+	return c
+}
+
+func defaultName() string {
+	host, err := os.Hostname()
+	if err != nil {
+		host = "unknown"
+	}
+	return fmt.Sprintf("%s-%d", host, os.Getpid())
+}
+
+func version() string {
+	if info, ok := debug.ReadBuildInfo(); ok {
+		return info.Main.Version
+	}
+	return "(devel)"
+}
+
+// validate names the flag that cannot be.
+func (o options) validate() error {
+	switch {
+	case o.bundle == "":
+		return errors.New("--bundle is missing: name the folder of the bundle to serve")
+	case o.batch < 1:
+		return fmt.Errorf("--max-batch %d: want at least 1", o.batch)
+	case o.rows < 1:
+		return fmt.Errorf("--max-rows %d: want at least 1", o.rows)
+	case o.limit <= 0:
+		return fmt.Errorf("--limit %v: want a positive duration like 10m", o.limit)
+	case o.drain < 0:
+		return fmt.Errorf("--drain %v: want a duration like 15s, or 0", o.drain)
+	}
+	return o.engine.Validate()
+}
+
+// services are those of --stack, else of the state folder.
+func (o options) services() (stack.Services, error) {
+	if o.stack != "" {
+		return stack.Read(o.stack)
+	}
+	return stack.ReadState(o.state)
+}

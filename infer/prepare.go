@@ -1,0 +1,208 @@
+package infer
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"slices"
+	"sync"
+
+	"github.com/winnow-video/winnow/infer/tensor"
+	"github.com/winnow-video/winnow/workflows/artifact"
+	"github.com/winnow-video/winnow/workflows/bus"
+	"github.com/winnow-video/winnow/workflows/job"
+)
+
+// object is an artifact's content.
+type object io.ReadSeeker
+
+// unmade ends the requests whose objects exist already, and returns the others.
+// In doubt an object is made again: the first one stays.
+func (s *Server) unmade(ctx context.Context, leases []*bus.Lease) []*bus.Lease {
+	exists := make([]bool, len(leases))
+	var group sync.WaitGroup
+	for i, l := range leases {
+		group.Go(func() {
+			_, err := s.Store.Stat(ctx, l.Request.Out)
+			if exists[i] = err == nil; exists[i] {
+				s.finish(context.WithoutCancel(ctx), l, nil)
+			}
+		})
+	}
+	group.Wait()
+	var left []*bus.Lease
+	for i, l := range leases {
+		if !exists[i] {
+			left = append(left, l)
+		}
+	}
+	return left
+}
+
+// prepare fetches what requests need and yields it as work: all questions
+// together, since they end items, then clip by clip, so that no more clips are
+// in memory than are worked on. What fails to be fetched ends here.
+func (s *Server) prepare(ctx context.Context, leases []*bus.Lease) iter.Seq[work] {
+	return func(yield func(work) bool) {
+		var answers, encodes []*bus.Lease
+		for _, l := range leases {
+			if l.Request.Answer != nil {
+				answers = append(answers, l)
+			} else {
+				encodes = append(encodes, l)
+			}
+		}
+		if w := s.questions(ctx, answers); len(w.leases) > 0 && !yield(w) {
+			return
+		}
+		for _, l := range encodes {
+			clip, failure := s.read(ctx, job.StageEncode, l.Request.Encode.Clip)
+			if !s.prepared(ctx, l, failure) {
+				continue
+			}
+			if !yield(work{leases: []*bus.Lease{l}, clip: clip}) {
+				return
+			}
+		}
+	}
+}
+
+// prepared says whether a request can run. One that cannot is ended, or given
+// back if that is only because ctx ended.
+func (s *Server) prepared(ctx context.Context, l *bus.Lease, failure *job.Failure) bool {
+	switch {
+	case ctx.Err() != nil:
+		s.release(ctx, []*bus.Lease{l})
+	case failure != nil:
+		s.finish(ctx, l, failure)
+	default:
+		return true
+	}
+	return false
+}
+
+// questions fetches the questions that requests ask, side by side.
+func (s *Server) questions(ctx context.Context, leases []*bus.Lease) work {
+	pages := s.pages(ctx, leases)
+	all := make([]*Question, len(leases))
+	failures := make([]*job.Failure, len(leases))
+	var group sync.WaitGroup
+	for i, l := range leases {
+		group.Go(func() { all[i], failures[i] = s.question(ctx, l.Request.Answer, pages[l.Request.Answer.Page]) })
+	}
+	group.Wait()
+	var w work
+	for i, l := range leases {
+		if s.prepared(ctx, l, failures[i]) {
+			w.leases, w.questions = append(w.leases, l), append(w.questions, all[i])
+		}
+	}
+	return w
+}
+
+// page is a page of the manifest, or why it could not be read.
+type page struct {
+	text    []byte
+	failure *job.Failure
+}
+
+// pages fetches the pages that requests name, each once.
+func (s *Server) pages(ctx context.Context, leases []*bus.Lease) map[artifact.Key]page {
+	pages := map[artifact.Key]page{}
+	for _, l := range leases {
+		key := l.Request.Answer.Page
+		if _, has := pages[key]; !has {
+			text, failure := s.get(ctx, job.StageAnswer, key)
+			pages[key] = page{text, failure}
+		}
+	}
+	return pages
+}
+
+// question reads one request's item and kept tokens.
+func (s *Server) question(ctx context.Context, r *bus.AnswerRequest, p page) (*Question, *job.Failure) {
+	if p.failure != nil {
+		return nil, p.failure
+	}
+	item, err := itemAt(p.text, r.Line)
+	if err != nil {
+		return nil, job.Fail(job.StageAnswer, job.InternalError, "%s: %v", r.Page, err)
+	}
+	kept, failure := s.read(ctx, job.StageAnswer, r.Kept)
+	if failure != nil {
+		return nil, failure
+	}
+	q, err := NewQuestion(item, r.Generate, r.Fit, kept)
+	if err != nil {
+		return nil, job.AsFailure(job.StageAnswer, err)
+	}
+	return q, nil
+}
+
+// itemAt reads line n, from 0, of a page.
+func itemAt(page []byte, n int) (job.Item, error) {
+	var item job.Item
+	lines := slices.Collect(bytes.Lines(page))
+	if n < 0 || n >= len(lines) {
+		return item, fmt.Errorf("line %d is asked for, but there are %d", n, len(lines))
+	}
+	if err := json.Unmarshal(lines[n], &item); err != nil {
+		return item, fmt.Errorf("line %d: %w", n, err)
+	}
+	return item, nil
+}
+
+// read fetches a tensor file.
+func (s *Server) read(ctx context.Context, stage job.Stage, key artifact.Key) (*tensor.File, *job.Failure) {
+	body, failure := s.get(ctx, stage, key)
+	if failure != nil {
+		return nil, failure
+	}
+	file, err := tensor.Decode(body)
+	if err != nil {
+		return nil, contract(stage, "%s: %v", key, err)
+	}
+	return file, nil
+}
+
+func (s *Server) get(ctx context.Context, stage job.Stage, key artifact.Key) ([]byte, *job.Failure) {
+	ctx, cancel := context.WithTimeout(ctx, s.Limit)
+	defer cancel()
+	body, err := s.Store.Get(ctx, key)
+	if err != nil {
+		return nil, stored(stage, err)
+	}
+	return body, nil
+}
+
+// write stores what a request asked for, unless somebody was faster.
+func (s *Server) write(ctx context.Context, r bus.Request, o object) *job.Failure {
+	ctx, cancel := context.WithTimeout(ctx, s.Limit)
+	defer cancel()
+	if _, err := s.Store.Put(ctx, r.Out, o, artifact.FirstWins); err != nil {
+		return stored(r.Stage(), err)
+	}
+	return nil
+}
+
+// stored is the failure of an object that could not be read or written. One
+// that is not there is the waiter's to make: it looks for itself.
+func stored(stage job.Stage, err error) *job.Failure {
+	if errors.Is(err, artifact.ErrUnavailable) || errors.Is(err, context.DeadlineExceeded) {
+		return job.Fail(stage, job.CapacityUnavailable, "%v", err)
+	}
+	return job.AsFailure(stage, err)
+}
+
+// replyObject is a reply as it is stored.
+func replyObject(r job.Reply) (object, *job.Failure) {
+	text, err := json.Marshal(r)
+	if err != nil {
+		return nil, job.AsFailure(job.StageAnswer, err)
+	}
+	return bytes.NewReader(text), nil
+}

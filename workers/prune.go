@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"maps"
 	"strconv"
 	"time"
 
@@ -183,39 +182,4 @@ func (e embeddings) Width() int { return e.Dims.Language.Hidden }
 func (e embeddings) Row(id int) ([]float32, error) {
 	rows, err := e.Embed([]int32{int32(id)})
 	return rows.Data, err
-}
-
-// keptFile is the kept artifact: tokens F16 [M,D], frame, cell I32 [M] and
-// relevance F32 [M] of each; index I64 and pts_s F64 [T] of all frames looked at.
-func keptFile(c *clip, s *prune.Selection, p job.Pruning) (*tensor.File, error) {
-	tokens, err := prune.Gather(c.tokens, s)
-	if err != nil {
-		return nil, err
-	}
-	m := len(s.Kept)
-	frame, cell, relevance := tensor.New[int32](m), tensor.New[int32](m), tensor.New[float32](m)
-	for i, k := range s.Kept {
-		frame.Data[i], cell.Data[i] = int32(k.Frame), int32(k.Cell)
-		if s.Relevance != nil {
-			relevance.Data[i] = s.Relevance[k.Frame*s.P+k.Cell]
-		}
-	}
-	f := &tensor.File{Metadata: keptMetadata(c, s, p), Tensors: map[string]tensor.Tensor{
-		"index": c.file.Tensors["index"], "pts_s": c.file.Tensors["pts_s"],
-	}}
-	tensor.Put(f, "tokens", tokens)
-	tensor.Put(f, "frame", frame)
-	tensor.Put(f, "cell", cell)
-	tensor.Put(f, "relevance", relevance)
-	return f, nil
-}
-
-func keptMetadata(c *clip, s *prune.Selection, p job.Pruning) map[string]string {
-	m := maps.Clone(c.file.Metadata)
-	if m == nil {
-		m = map[string]string{}
-	}
-	m["T"], m["P"] = strconv.Itoa(s.T), strconv.Itoa(s.P)
-	m["method"], m["keep"] = p.Method, strconv.FormatFloat(p.Keep, 'g', -1, 64)
-	return m
 }

@@ -5,10 +5,8 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"math"
-	"strings"
+	"slices"
 
-	"github.com/winnow-video/winnow/infer/tensor"
 	"github.com/winnow-video/winnow/workers/source"
 	"github.com/winnow-video/winnow/workflows"
 	"github.com/winnow-video/winnow/workflows/artifact"
@@ -22,6 +20,7 @@ func (s *stages) record(ctx context.Context, in workflows.RecordInput) (workflow
 		return workflows.Tally{}, err
 	}
 	book := newBook(in, s.cfg.Name)
+	book.kept = s.keptReaders(ctx, w.items)
 	records := make([]job.Record, len(w.items))
 	err = each(ctx, len(w.items), storeCalls, func(ctx context.Context, i int) (err error) {
 		records[i], err = s.recordOf(ctx, w, book, w.items[i])
@@ -66,6 +65,7 @@ type book struct {
 	failure  *job.Failure
 	failures map[workflows.Item]job.Failure
 	cached   map[workflows.Item]bool
+	kept     map[artifact.Key]func() (kept, error)
 	run      job.Run
 }
 
@@ -96,7 +96,7 @@ func (s *stages) recordOf(ctx context.Context, w *work, b book, t task) (job.Rec
 	r := identity(w.in.Job, t.item, w.spec.Prune[t.Variant].Variant())
 	r.Run = b.run
 	r.Run.Cache.Answer = b.cached[t.Item]
-	result, err := s.resultOf(ctx, w, t)
+	result, err := s.resultOf(ctx, w, b, t)
 	if err == nil {
 		r.Status, r.Result = job.StatusOK, result
 		return r, nil
@@ -125,7 +125,7 @@ func failedRecord(r job.Record, f job.Failure) job.Record {
 }
 
 // resultOf makes the result of an item's reply and kept tokens; artifact.ErrNotFound without them.
-func (s *stages) resultOf(ctx context.Context, w *work, t task) (*job.Result, error) {
+func (s *stages) resultOf(ctx context.Context, w *work, b book, t task) (*job.Result, error) {
 	if t.answer == "" {
 		return nil, artifact.ErrNotFound
 	}
@@ -133,23 +133,15 @@ func (s *stages) resultOf(ctx context.Context, w *work, t task) (*job.Result, er
 	if err != nil {
 		return nil, err
 	}
-	body, err := s.cfg.Store.Get(ctx, t.kept)
+	kept, err := b.kept[t.kept]()
 	if err != nil {
 		return nil, err
 	}
-	kept, err := tensor.Decode(body)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", t.kept, err)
-	}
-	frames, err := framesOf(kept)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", t.kept, err)
-	}
 	return &job.Result{
 		Answer: reply.Answer, OptionLogprobs: reply.OptionLogprobs, Confidence: reply.Confidence,
-		Correct: graded(t.item, reply.Answer), Frames: frames, KeptRef: string(t.kept),
+		Correct: graded(t.item, reply.Answer), Frames: kept.frames, KeptRef: string(t.kept),
 		Tokens: reply.Tokens, FLOPs: reply.FLOPs, Prune: w.spec.Prune[t.Variant],
-		Degraded: append(degraded(kept), reply.Degraded...),
+		Degraded: slices.Concat(kept.degraded, reply.Degraded),
 		Model:    job.Model{Bundle: w.bundle.Name, Digest: w.bundle.Digest(), Engine: reply.Engine},
 	}, nil
 }
@@ -175,58 +167,6 @@ func graded(item job.Item, a job.Answer) *bool {
 	}
 	correct := item.Gold.Matches(a)
 	return &correct
-}
-
-// degraded lists what the decoder had to leave out.
-func degraded(kept *tensor.File) []string {
-	return strings.FieldsFunc(kept.Metadata["degraded"], func(r rune) bool { return r == ',' })
-}
-
-// framesOf counts a kept artifact's tokens by frame.
-func framesOf(kept *tensor.File) ([]job.Frame, error) {
-	index, err := tensor.Get[int64](kept, "index")
-	if err != nil {
-		return nil, err
-	}
-	pts, err := tensor.Get[float64](kept, "pts_s")
-	if err != nil {
-		return nil, err
-	}
-	var perFrame int
-	if _, err := fmt.Sscan(kept.Metadata["P"], &perFrame); err != nil {
-		return nil, fmt.Errorf("metadata P: %w", err)
-	}
-	if len(index.Data) != len(pts.Data) {
-		return nil, fmt.Errorf("%d frame indices, %d times", len(index.Data), len(pts.Data))
-	}
-	frames := make([]job.Frame, len(pts.Data))
-	for i := range frames {
-		frames[i] = job.Frame{Index: int(index.Data[i]), PTS: pts.Data[i], Total: perFrame}
-	}
-	return frames, countKept(frames, kept)
-}
-
-func countKept(frames []job.Frame, kept *tensor.File) error {
-	frame, err := tensor.Get[int32](kept, "frame")
-	if err != nil {
-		return err
-	}
-	relevance, err := tensor.Get[float32](kept, "relevance")
-	if err != nil {
-		return err
-	}
-	for i, f := range frame.Data {
-		if int(f) >= len(frames) || f < 0 || i >= len(relevance.Data) {
-			return fmt.Errorf("token %d of frame %d, but the clip has %d", i, f, len(frames))
-		}
-		at := &frames[f]
-		rel := float64(relevance.Data[i])
-		if at.Kept++; at.Kept == 1 {
-			at.Relevance = rel
-		}
-		at.Relevance = math.Max(at.Relevance, rel)
-	}
-	return nil
 }
 
 // tallyOf counts records by their end.

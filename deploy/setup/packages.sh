@@ -4,13 +4,16 @@ as_root() {
 	if [ "$(id -u)" -eq 0 ]; then
 		"$@"
 	else
-		command -v sudo >/dev/null || die "run this as root, or install sudo: it needs '$*'"
 		sudo "$@"
 	fi
 }
 
 installed() {
 	[ "$(dpkg-query --show --showformat='${db:Status-Status}' "$1" 2>/dev/null)" = installed ]
+}
+
+may_install() {
+	[ "$(id -u)" -eq 0 ] || command -v sudo >/dev/null || die "run this as root, or install sudo: $* must be installed"
 }
 
 # apt_get runs apt-get with what it says kept in apt.log.
@@ -39,6 +42,7 @@ install_packages() {
 		say "packages in place: $*"
 		return
 	fi
+	may_install "${missing[@]}"
 	say "installing ${missing[*]}"
 	apt_install "${missing[@]}" && return
 	apt_update

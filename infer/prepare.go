@@ -10,12 +10,17 @@ import (
 	"iter"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/winnow-video/winnow/infer/tensor"
 	"github.com/winnow-video/winnow/workflows/artifact"
 	"github.com/winnow-video/winnow/workflows/bus"
 	"github.com/winnow-video/winnow/workflows/job"
 )
+
+// storeLimit bounds one call of the store. The store tries again by itself; past
+// this, the request ends as capacity/unavailable and is asked for again.
+const storeLimit = 2 * time.Minute
 
 // object is an artifact's content.
 type object io.ReadSeeker
@@ -170,7 +175,7 @@ func (s *Server) read(ctx context.Context, stage job.Stage, key artifact.Key) (*
 }
 
 func (s *Server) get(ctx context.Context, stage job.Stage, key artifact.Key) ([]byte, *job.Failure) {
-	ctx, cancel := context.WithTimeout(ctx, s.Limit)
+	ctx, cancel := context.WithTimeout(ctx, storeLimit)
 	defer cancel()
 	body, err := s.Store.Get(ctx, key)
 	if err != nil {
@@ -181,7 +186,7 @@ func (s *Server) get(ctx context.Context, stage job.Stage, key artifact.Key) ([]
 
 // write stores what a request asked for, unless somebody was faster.
 func (s *Server) write(ctx context.Context, r bus.Request, o object) *job.Failure {
-	ctx, cancel := context.WithTimeout(ctx, s.Limit)
+	ctx, cancel := context.WithTimeout(ctx, storeLimit)
 	defer cancel()
 	if _, err := s.Store.Put(ctx, r.Out, o, artifact.FirstWins); err != nil {
 		return stored(r.Stage(), err)

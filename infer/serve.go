@@ -29,7 +29,7 @@ type Server struct {
 	Encoder  *Encoder
 	Answerer *Answerer
 	Batch    int           // requests taken at a time
-	Limit    time.Duration // of one run, and of one call of the store
+	Limit    time.Duration // of one run
 	Overdue  func()        // called when a run overstays Limit; it must end the process: nothing else frees a hung device's requests
 	Log      *slog.Logger
 }

@@ -8,6 +8,14 @@ import (
 // JobFolder is the prefix of everything that belongs to a job.
 func JobFolder(job string) Key { return Key("jobs/" + job + "/") }
 
+// JobEntries is the prefix of the list of jobs: one small object each, so that
+// listing jobs does not list all that belongs to them.
+const JobEntries Key = "index/jobs/"
+
+// JobEntry is the key of a job in that list. It is stored last: a job without
+// it was never submitted.
+func JobEntry(job string) Key { return JobEntries + Key(job) }
+
 // JobFile is the key of one of a job's own files: job.yaml, manifest.jsonl,
 // results.jsonl, errors.jsonl, summary.json, state.json.
 func JobFile(job, name string) Key { return Key(path.Join("jobs", job, name)) }

@@ -1,7 +1,6 @@
 package control
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -26,25 +25,17 @@ func (j *Jobs) Pause(ctx context.Context, id job.ID) error {
 // Resume lets a paused job go on. One that Temporal does not run any more, its
 // database lost or the workflow terminated, is started again from the store.
 func (j *Jobs) Resume(ctx context.Context, id job.ID) error {
-	if err := j.unfinished(ctx, id); err != nil {
+	if err := j.running(ctx, id); err != nil {
 		return err
-	}
-	running, err := j.runs(ctx, id)
-	if err != nil {
-		return err
-	}
-	if !running {
-		if err := j.start(ctx, id); err != nil {
-			return err
-		}
 	}
 	return j.signal(ctx, id, workflows.SignalResume)
 }
 
 // Cancel stops what is in flight at its next heartbeat; every open item gets a
-// record of kind canceled, and the files are finalised.
+// record of kind canceled, and the files are finalised. That takes a running
+// job: one that Temporal forgot is started first.
 func (j *Jobs) Cancel(ctx context.Context, id job.ID) error {
-	if err := j.unfinished(ctx, id); err != nil {
+	if err := j.running(ctx, id); err != nil {
 		return err
 	}
 	if err := j.temporal.CancelWorkflow(ctx, workflows.JobWorkflowID(id.String()), ""); err != nil {
@@ -53,10 +44,25 @@ func (j *Jobs) Cancel(ctx context.Context, id job.ID) error {
 	return nil
 }
 
+// running sees to it that Temporal runs an unfinished job.
+func (j *Jobs) running(ctx context.Context, id job.ID) error {
+	if err := j.unfinished(ctx, id); err != nil {
+		return err
+	}
+	runs, err := j.runs(ctx, id)
+	if err != nil || runs {
+		return err
+	}
+	return j.start(ctx, id)
+}
+
 // Retry starts the next generation over the failed items of these kinds (all
 // kinds, if none are given) and returns how many there are. Of an item's
 // records the newest counts.
 func (j *Jobs) Retry(ctx context.Context, id job.ID, kinds []job.Kind) (int, error) {
+	if _, err := j.spec(ctx, id); err != nil {
+		return 0, err
+	}
 	st, err := j.status(ctx, id)
 	if err != nil {
 		return 0, err
@@ -77,6 +83,9 @@ func (j *Jobs) Retry(ctx context.Context, id job.ID, kinds []job.Kind) (int, err
 // startGeneration notes the kinds and the new state before it starts the workflow, so that a
 // crash between the two leaves an unfinished job that Resume can start.
 func (j *Jobs) startGeneration(ctx context.Context, id job.ID, st workflows.Status, kinds []job.Kind) error {
+	if err := j.closed(ctx, id); err != nil {
+		return err
+	}
 	st.Generation++
 	st.State, st.PagesDone, st.Tally = job.StateRunning, 0, workflows.Tally{}
 	for _, file := range []struct {
@@ -87,11 +96,21 @@ func (j *Jobs) startGeneration(ctx context.Context, id job.ID, st workflows.Stat
 		if err != nil {
 			return err
 		}
-		if _, err := j.store.Put(ctx, artifact.JobFile(id.String(), file.name), bytes.NewReader(text), artifact.Replace); err != nil {
+		if err := j.put(ctx, artifact.JobFile(id.String(), file.name), text, artifact.Replace); err != nil {
 			return err
 		}
 	}
 	return j.start(ctx, id)
+}
+
+// closed waits for the workflow of a job that is over: it stores its end a moment before it closes.
+func (j *Jobs) closed(ctx context.Context, id job.ID) error {
+	runs, err := j.runs(ctx, id)
+	if err != nil || !runs {
+		return err
+	}
+	_ = j.temporal.GetWorkflow(ctx, workflows.JobWorkflowID(id.String()), "").Get(ctx, nil) // how it closes does not matter
+	return ctx.Err()
 }
 
 func (j *Jobs) failures(ctx context.Context, id job.ID, kinds []job.Kind) (int, error) {

@@ -26,7 +26,7 @@ type Job struct {
 // List yields the jobs of the store, by id.
 func (j *Jobs) List(ctx context.Context) iter.Seq2[Job, error] {
 	return func(yield func(Job, error) bool) {
-		for ref, err := range j.store.List(ctx, "jobs/") {
+		for ref, err := range j.store.List(ctx, artifact.JobEntries) {
 			if err != nil {
 				yield(Job{}, err)
 				return
@@ -35,7 +35,11 @@ func (j *Jobs) List(ctx context.Context) iter.Seq2[Job, error] {
 			if !isJob {
 				continue
 			}
-			if one, err := j.Show(ctx, id); !yield(one, err) {
+			one, err := j.Show(ctx, id)
+			if errors.Is(err, ErrNoJob) { // its files were deleted by hand
+				continue
+			}
+			if !yield(one, err) {
 				return
 			}
 		}

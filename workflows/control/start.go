@@ -1,7 +1,6 @@
 package control
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -30,8 +29,7 @@ func (j *Jobs) storeStamp(ctx context.Context, id job.ID, s stamp) error {
 	if err != nil {
 		return err
 	}
-	_, err = j.store.Put(ctx, artifact.JobFile(id.String(), "submission.json"), bytes.NewReader(text), artifact.FirstWins)
-	return err
+	return j.put(ctx, artifact.JobFile(id.String(), "submission.json"), text, artifact.FirstWins)
 }
 
 // start starts the job's workflow from what the store holds. One that runs already goes on.
@@ -67,8 +65,11 @@ func (j *Jobs) input(ctx context.Context, id job.ID) (workflows.JobInput, job.Sp
 	}
 	var s stamp
 	found, err := j.readJSON(ctx, id, "submission.json", &s)
-	if err != nil || !found {
-		return in, spec, errors.Join(err, fmt.Errorf("job %s: submission.json: %w", id, artifact.ErrNotFound))
+	if err == nil && !found {
+		err = fmt.Errorf("job %s: submission.json: %w", id, artifact.ErrNotFound)
+	}
+	if err != nil {
+		return in, spec, err
 	}
 	st, err := j.status(ctx, id)
 	if err != nil {

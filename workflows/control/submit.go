@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -38,8 +39,8 @@ const (
 	Resumed Outcome = "resumed" // the same job was unfinished, and goes on
 )
 
-// Submit stores the job and starts it. The same job unfinished is resumed;
-// finished, its next run starts.
+// Submit stores the job and starts it. The same job unfinished is resumed, also
+// where it was paused; finished, its next run starts.
 func (j *Jobs) Submit(ctx context.Context, s Submission) (job.ID, Outcome, error) {
 	pages, err := paginate(s.Items)
 	if err != nil {
@@ -53,13 +54,10 @@ func (j *Jobs) Submit(ctx context.Context, s Submission) (job.ID, Outcome, error
 	if err := j.storeJob(ctx, id, s, pages); err != nil {
 		return id, "", err
 	}
-	if err := j.start(ctx, id); err != nil {
-		return id, "", err
-	}
 	if resumed {
-		return id, Resumed, nil
+		return id, Resumed, j.Resume(ctx, id)
 	}
-	return id, Started, nil
+	return id, Started, j.start(ctx, id)
 }
 
 // paginate writes the items as pages of JSON lines.
@@ -109,8 +107,8 @@ func (j *Jobs) number(ctx context.Context, id job.ID, fresh bool) (_ job.ID, res
 
 // newest is the last run of id's name and digest.
 func (j *Jobs) newest(ctx context.Context, id job.ID) (newest job.ID, found bool, err error) {
-	prefix := strings.TrimSuffix(id.String(), fmt.Sprint(id.N))
-	for ref, err := range j.store.List(ctx, artifact.Key("jobs/"+prefix)) {
+	runs := strings.TrimSuffix(id.String(), fmt.Sprint(id.N))
+	for ref, err := range j.store.List(ctx, artifact.JobEntry(runs)) {
 		if err != nil {
 			return newest, false, err
 		}
@@ -122,25 +120,22 @@ func (j *Jobs) newest(ctx context.Context, id job.ID) (newest job.ID, found bool
 	return newest, found, nil
 }
 
-// jobOf reads the job's id from the key of its job.yaml, which is stored last.
+// jobOf reads the job's id from the key of its entry.
 func jobOf(key artifact.Key) (job.ID, bool) {
-	folder, isJob := strings.CutSuffix(strings.TrimPrefix(string(key), "jobs/"), "/job.yaml")
-	if !isJob {
-		return job.ID{}, false
-	}
-	id, err := job.ParseID(folder)
+	id, err := job.ParseID(strings.TrimPrefix(string(key), string(artifact.JobEntries)))
 	return id, err == nil
 }
 
-// storeJob stores pages, manifest and, last, job.yaml: a job without it was
-// never submitted. Stored twice, the first stays; both are the same.
+// storeJob stores all that the job is, and its entry last. Stored twice, the
+// first stays, for both say the same; but where manifest and bundle lie may have changed.
 func (j *Jobs) storeJob(ctx context.Context, id job.ID, s Submission, pages [][]byte) error {
+	name := id.String()
 	for i, page := range pages {
-		if _, err := j.store.Put(ctx, artifact.Page(id.String(), i), bytes.NewReader(page), artifact.FirstWins); err != nil {
+		if err := j.put(ctx, artifact.Page(name, i), page, artifact.FirstWins); err != nil {
 			return err
 		}
 	}
-	if _, err := j.store.Put(ctx, artifact.JobFile(id.String(), "manifest.jsonl"), s.Manifest, artifact.FirstWins); err != nil {
+	if _, err := j.store.Put(ctx, artifact.JobFile(name, "manifest.jsonl"), s.Manifest, artifact.FirstWins); err != nil {
 		return err
 	}
 	if err := j.storeStamp(ctx, id, stamp{V: workflows.Version, Bundle: s.Bundle, Pages: len(pages), Items: len(s.Items)}); err != nil {
@@ -150,6 +145,13 @@ func (j *Jobs) storeJob(ctx context.Context, id job.ID, s Submission, pages [][]
 	if err != nil {
 		return err
 	}
-	_, err = j.store.Put(ctx, artifact.JobFile(id.String(), "job.yaml"), bytes.NewReader(text), artifact.FirstWins)
+	return errors.Join(
+		j.put(ctx, artifact.JobFile(name, "job.yaml"), text, artifact.Replace),
+		j.put(ctx, artifact.JobEntry(name), nil, artifact.FirstWins),
+	)
+}
+
+func (j *Jobs) put(ctx context.Context, key artifact.Key, content []byte, mode artifact.Mode) error {
+	_, err := j.store.Put(ctx, key, bytes.NewReader(content), mode)
 	return err
 }

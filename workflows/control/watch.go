@@ -2,6 +2,7 @@ package control
 
 import (
 	"context"
+	"maps"
 	"time"
 
 	"github.com/winnow-video/winnow/workflows"
@@ -32,7 +33,7 @@ func (j *Jobs) Watch(ctx context.Context, id job.ID, tell func(Progress)) (Job, 
 	defer stop()
 	events := make(chan job.Event, 256)
 	go j.follow(following, id, events)
-	w := watch{generation: one.Status.Generation, seen: map[job.Event]bool{}, stages: map[job.Stage]StageProgress{}}
+	w := watch{generation: one.Status.Generation, seen: map[told]bool{}, stages: map[job.Stage]StageProgress{}}
 	return j.watch(ctx, one, &w, events, tell)
 }
 
@@ -90,10 +91,16 @@ func (j *Jobs) follow(ctx context.Context, id job.ID, events chan<- job.Event) {
 	}
 }
 
+// told identifies an event. There are several for every video of a job.
+type told struct {
+	page, video, line int32
+	stage             job.Stage
+}
+
 // watch adds events up. Activities repeat, and so do events: each counts once.
 type watch struct {
 	generation int
-	seen       map[job.Event]bool
+	seen       map[told]bool
 	stages     map[job.Stage]StageProgress
 	changed    bool
 }
@@ -103,7 +110,7 @@ func (w *watch) take(e job.Event) bool {
 	if e.Kind == job.EventState {
 		return e.State == job.StateFinished || e.State == job.StateCanceled
 	}
-	once := job.Event{Generation: e.Generation, Page: e.Page, Video: e.Video, Stage: e.Stage, Done: e.Done}
+	once := told{int32(e.Page), int32(e.Video), int32(e.Line), e.Stage}
 	if e.Generation != w.generation || w.seen[once] {
 		return false
 	}
@@ -114,7 +121,7 @@ func (w *watch) take(e job.Event) bool {
 }
 
 func (w *watch) progress(one Job) Progress {
-	return Progress{State: one.Status.State, Items: records(one.Status), Stages: w.stages}
+	return Progress{State: one.Status.State, Items: records(one.Status), Stages: maps.Clone(w.stages)}
 }
 
 func records(st workflows.Status) int { return st.Items * max(1, st.Variants) }

@@ -23,7 +23,7 @@ const (
 )
 
 // Event is told while a job runs, so that whoever watches can draw it. Events
-// may repeat (activities do): (Generation, Page, Video, Stage) identifies one.
+// may repeat (activities do): (Generation, Page, Video, Line, Stage) identifies one.
 type Event struct {
 	V          int       `json:"v"`
 	Job        string    `json:"job"`
@@ -33,6 +33,7 @@ type Event struct {
 	Generation int       `json:"generation"`
 	Page       int       `json:"page"`
 	Video      int       `json:"video"` // number of the video within its page
+	Line       int       `json:"line"`  // the first of the page's lines it tells of: a stage may take a video's questions in groups
 	Stage      Stage     `json:"stage,omitempty"`
 	Done       int       `json:"done"`   // units finished: 1 video (decode, encode) or n records (prune, answer, record)
 	Failed     int       `json:"failed"` // of Done, how many failed

@@ -84,6 +84,10 @@ func (s *services) serve(ctx context.Context, dir string) error {
 	if err != nil {
 		return err
 	}
+	return s.serveWith(ctx, dir, decoder)
+}
+
+func (s *services) serveWith(ctx context.Context, dir, decoder string) error {
 	s3, err := s.s3.Client()
 	if err != nil {
 		return err

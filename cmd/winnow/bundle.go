@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"math"
 	"strconv"
 
 	"github.com/spf13/cobra"
@@ -86,7 +87,7 @@ func (a *app) bundleInspectCommand() *cobra.Command {
 
 func estimateCost(m *bundle.Manifest, frames, text int, keep float64) estimate {
 	total := frames * m.Tokens()
-	kept := frames * max(1, int(float64(m.Tokens())*keep+0.5))
+	kept := frames * max(1, int(math.RoundToEven(float64(m.Tokens())*keep)))
 	work := func(visual int) bundle.Work {
 		return bundle.Work{Frames: frames, Visual: visual, Prompt: visual + text}
 	}

@@ -40,7 +40,7 @@ func (a *app) check(ctx context.Context, flags specFlags, path string) (*plan, e
 	if err != nil {
 		return nil, err
 	}
-	if err := fitsItems(spec, items); err != nil {
+	if err := fitsItems(spec, manifest, items); err != nil {
 		return nil, usageError(err)
 	}
 	return &plan{spec: spec, bundle: manifest, digest: digest, items: items}, nil
@@ -62,14 +62,19 @@ func fitsBundle(spec job.Spec, m *bundle.Manifest) error {
 	return nil
 }
 
-// fitsItems refuses to score items that have no options.
-func fitsItems(spec job.Spec, items []job.Item) error {
-	if spec.Generate.Mode != job.ModeScore {
-		return nil
-	}
+// fitsItems refuses to score items that have no options, and options beyond the
+// letters that the model knows.
+func fitsItems(spec job.Spec, m *bundle.Manifest, items []job.Item) error {
 	for _, item := range items {
-		if len(item.Options) == 0 {
-			return &job.LineError{File: spec.Manifest, Line: item.Line, Field: "options", Msg: "missing: generate.mode score needs them on every line"}
+		wrong := ""
+		switch n := len(item.Options); {
+		case n == 0 && spec.Generate.Mode == job.ModeScore:
+			wrong = "missing: generate.mode score needs them on every line"
+		case n > len(m.LetterIDs):
+			wrong = fmt.Sprintf("has %d, and the model of %s knows the letters of %d", n, spec.Bundle, len(m.LetterIDs))
+		}
+		if wrong != "" {
+			return &job.LineError{File: spec.Manifest, Line: item.Line, Field: "options", Msg: wrong}
 		}
 	}
 	return nil

@@ -77,7 +77,14 @@ func run(args []string, in io.Reader, out, errw io.Writer) int {
 func (a *app) root() *cobra.Command {
 	root := &cobra.Command{
 		Use: "winnow", Short: "Answer questions about videos in bulk", Long: rootLong,
-		SilenceUsage: true, SilenceErrors: true, Args: cobra.NoArgs,
+		SilenceUsage: true, SilenceErrors: true,
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return usagef("unknown command %q; see `winnow -h`", args[0])
+			}
+			return nil
+		},
+		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
 	root.SetIn(a.in)
 	root.SetOut(a.out)

@@ -21,6 +21,8 @@ static const int32_t *winnow_matrix(const AVFrame *f) {
 
 static void winnow_bound(AVCodecContext *c, int64_t pixels) { if (pixels > 0) c->max_pixels = pixels; }
 
+static void winnow_skip(AVCodecContext *c, int skip) { c->skip_frame = skip ? AVDISCARD_NONREF : AVDISCARD_DEFAULT; }
+
 static int winnow_full_range(const AVFrame *f) {
 	const AVPixFmtDescriptor *d = av_pix_fmt_desc_get(f->format);
 	return f->color_range == AVCOL_RANGE_JPEG || (d && (d->flags & AV_PIX_FMT_FLAG_RGB)) ||
@@ -71,6 +73,20 @@ func frameMatrix(f *astiav.Frame) (matrix, bool) {
 // boundPixels has the decoder refuse pictures of more pixels; zero is no bound.
 func boundPixels(c *astiav.CodecContext, pixels int64) {
 	C.winnow_bound((*C.AVCodecContext)(c.UnsafePointer()), C.int64_t(pixels))
+}
+
+// skipUnreferenced has the decoder skip, or not, the frames that no other needs.
+func skipUnreferenced(c *astiav.CodecContext, skip bool) {
+	var yes C.int
+	if skip {
+		yes = 1
+	}
+	C.winnow_skip((*C.AVCodecContext)(c.UnsafePointer()), yes)
+}
+
+// flush has the decoder forget what it was sent: the next packet is from elsewhere.
+func flush(c *astiav.CodecContext) {
+	C.avcodec_flush_buffers((*C.AVCodecContext)(c.UnsafePointer()))
 }
 
 // converter turns frames into RGB with the coefficients and range that they

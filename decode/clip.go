@@ -72,21 +72,20 @@ func (m *maker) acceptable(t *timeline) error {
 	return nil
 }
 
-// clip decodes again and takes the frames that the sampling wants. It is nil
-// where frames are missing though nothing was damaged, unless t was counted.
+// clip takes the frames that the sampling wants. It is nil where frames are
+// missing though nothing was damaged, unless t was counted.
 func (m *maker) clip(ctx context.Context, t *timeline) (*tensor.File, error) {
 	picks := sample(t.times, m.req.Start, m.req.End, m.req.Sampling.Count)
 	if len(picks) == 0 {
 		return nil, fail(job.InputNoFrames, "none of its %d frames, %.3f s, is in start..end", len(t.times), t.duration())
 	}
-	in, err := open(ctx, m.src, m.req)
-	if err != nil {
-		return nil, err
+	if len(t.keys) > 0 && t.flaw == nil {
+		if p, err := m.pick(ctx, t, picks, true); err == nil && p.damage.count == 0 && p.leftOut == 0 {
+			return p.file(), nil
+		}
 	}
-	defer in.close()
-	p := newPicker(m.req, in, t, picks)
-	defer p.free()
-	if err := p.run(ctx, in); err != nil {
+	p, err := m.pick(ctx, t, picks, false)
+	if err != nil {
 		return nil, err
 	}
 	if len(p.index) < len(picks) {
@@ -97,7 +96,25 @@ func (m *maker) clip(ctx context.Context, t *timeline) (*tensor.File, error) {
 			return nil, err
 		}
 	}
-	return wire.File(p.frames(), p.index, p.times, m.info(in, t, p)), nil
+	return p.file(), nil
+}
+
+// pick decodes what is needed for the picks, or everything up to the last of them.
+func (m *maker) pick(ctx context.Context, t *timeline, picks []int, hop bool) (*picker, error) {
+	in, err := open(ctx, m.src, m.req)
+	if err != nil {
+		return nil, err
+	}
+	defer in.close()
+	p := newPicker(m.req, in, t, picks)
+	defer p.free()
+	if hop {
+		err = p.hop(ctx, in)
+	} else {
+		err = p.walk(ctx, in)
+	}
+	p.info = describe(in, t, p)
+	return p, err
 }
 
 // partial says whether fewer frames than wanted will do.
@@ -112,7 +129,8 @@ func (m *maker) partial(p *picker, wanted int) error {
 	return fail(job.InputTruncated, "%d of %d wanted frames are there", got, wanted)
 }
 
-func (m *maker) info(in *input, t *timeline, p *picker) wire.Info {
+// describe is what the clip says of its video.
+func describe(in *input, t *timeline, p *picker) wire.Info {
 	info := wire.Info{
 		TotalFrames: len(t.pts), DurationS: t.duration(), Width: p.width, Height: p.height,
 		Codec: in.decoder.CodecID().Name(), Container: in.container(), Rotation: p.turn.degrees(), Decoder: Build(),

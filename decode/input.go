@@ -17,6 +17,7 @@ type input struct {
 	format  *astiav.FormatContext
 	stream  *astiav.Stream
 	decoder *astiav.CodecContext
+	wanted  func(pts int64) bool // whether a packet's frame must be shown; nil: all
 }
 
 // open opens src as req says. On an error nothing is left open.
@@ -172,6 +173,20 @@ func (in *input) packets(ctx context.Context, visit func(*astiav.Packet) (bool, 
 		}
 	}
 }
+
+// seek goes to the key frame at pts. Where key frames are closer together than
+// a decoder reorders frames, it may be the next.
+func (in *input) seek(pts int64) error {
+	err := in.format.SeekFrame(in.stream.Index(), pts, astiav.NewSeekFlags(astiav.SeekFlagBackward))
+	flush(in.decoder)
+	return err
+}
+
+// seekable says that the container has an index which leads to key frames exactly.
+func (in *input) seekable() bool { return isMP4(in) || in.container() == "matroska,webm" }
+
+// isMP4 says so of MP4 and MOV, whose count of frames is exact.
+func isMP4(in *input) bool { return in.container() == "mov,mp4,m4a,3gp,3g2,mj2" }
 
 // duration in seconds, as the container says; zero where it does not.
 func (in *input) duration() float64 {

@@ -3,6 +3,7 @@ package decode
 import (
 	"context"
 	"errors"
+	"sort"
 
 	"github.com/asticode/go-astiav"
 
@@ -16,7 +17,9 @@ import (
 type picker struct {
 	req       wire.Request
 	timeline  *timeline
-	wanted    []int // positions in the timeline, ascending; those still to come
+	picks     []int // positions in the timeline that are wanted, ascending
+	wanted    []int // those of them still to come
+	hops      bool  // over what is not needed
 	seen      int   // frames that came by
 	stream    turn  // as the stream is to be shown
 	converter converter
@@ -27,12 +30,13 @@ type picker struct {
 	width, height int    // of it, upright, before the resize
 	rows, columns int    // of a frame in the clip
 	pixels        []byte // of all frames taken
+	info          wire.Info
 	index         []int64
 	times         []float64
 }
 
-func newPicker(req wire.Request, in *input, t *timeline, wanted []int) *picker {
-	p := &picker{req: req, timeline: t, wanted: wanted, stream: upright(), damage: damage{limit: req.Limits.DecodeErrors}}
+func newPicker(req wire.Request, in *input, t *timeline, picks []int) *picker {
+	p := &picker{req: req, timeline: t, picks: picks, wanted: picks, stream: upright(), damage: damage{limit: req.Limits.DecodeErrors}}
 	if m, ok := in.streamMatrix(); ok {
 		p.stream = m.turn()
 	}
@@ -44,14 +48,69 @@ func newPicker(req wire.Request, in *input, t *timeline, wanted []int) *picker {
 
 func (p *picker) free() { p.converter.free() }
 
-// run decodes until nothing more is wanted. What never came counts as left out.
-func (p *picker) run(ctx context.Context, in *input) error {
+// walk decodes everything until nothing more is wanted. What never came counts as left out.
+func (p *picker) walk(ctx context.Context, in *input) error {
 	err := in.pictures(ctx, &p.damage, p.show)
 	if errors.Is(err, astiav.ErrInvaliddata) { // the timeline ended here too
 		err = nil
 	}
 	p.leftOut += len(p.wanted)
 	return err
+}
+
+// nearby is how far before a key frame decoding goes on to it rather than seeks,
+// frames; more than a decoder holds back.
+const nearby = 20
+
+// hop decodes from the key frame before each wanted frame, and of what lies
+// between only what is needed. Containers may lead it astray: its frames are
+// good only if none was left out and nothing was damaged.
+func (p *picker) hop(ctx context.Context, in *input) error {
+	p.hops, in.wanted = true, p.isNear
+	at := 0
+	for len(p.wanted) > 0 {
+		before := len(p.wanted)
+		if key, far := p.keyAhead(at); far {
+			if err := in.seek(key); err != nil {
+				return err
+			}
+		}
+		if err := in.pictures(ctx, &p.damage, p.show); err != nil {
+			return err
+		}
+		if len(p.wanted) == before {
+			p.leftOut += before
+			return nil
+		}
+		at = p.picks[len(p.picks)-len(p.wanted)-1]
+	}
+	return nil
+}
+
+// keyAhead is the PTS of the key frame to go on from for the next wanted frame, if it is far from position at.
+func (p *picker) keyAhead(at int) (key int64, far bool) {
+	if len(p.wanted) == 0 {
+		return 0, false
+	}
+	key, ok := p.timeline.keyBefore(p.wanted[0])
+	return key, ok && p.timeline.find(key) > at+nearby
+}
+
+func (p *picker) isFar(position int) bool {
+	_, far := p.keyAhead(position)
+	return far
+}
+
+// isNear says that a packet's frame is wanted, or so close to one that is that
+// the decoder may need it for putting frames in order.
+func (p *picker) isNear(pts int64) bool {
+	const frames = 2
+	position := p.timeline.find(pts)
+	if position < 0 {
+		return true
+	}
+	i := sort.SearchInts(p.picks, position-frames)
+	return i < len(p.picks) && p.picks[i] <= position+frames
 }
 
 // show takes f if it is the next that is wanted.
@@ -62,11 +121,15 @@ func (p *picker) show(f *astiav.Frame) (more bool, err error) {
 		p.wanted = p.wanted[1:]
 		p.leftOut++
 	}
-	if len(p.wanted) > 0 && p.wanted[0] == position {
+	taken := len(p.wanted) > 0 && p.wanted[0] == position
+	if taken {
 		p.wanted = p.wanted[1:]
 		err = p.take(f, position)
 	}
-	return len(p.wanted) > 0 && err == nil, err
+	if len(p.wanted) == 0 || err != nil {
+		return false, err
+	}
+	return !(p.hops && taken && p.isFar(position)), nil
 }
 
 // position of f in the timeline; -1 for a frame that the timeline lacks.
@@ -74,7 +137,7 @@ func (p *picker) position(f *astiav.Frame) int {
 	if p.timeline.counted {
 		return p.seen
 	}
-	return p.timeline.find(timestamp(f))
+	return p.timeline.find(f.Pts())
 }
 
 func (p *picker) take(f *astiav.Frame, position int) error {
@@ -111,7 +174,8 @@ func (p *picker) keep(image resize.Image, position int) error {
 	return nil
 }
 
-// frames are those taken, [T,H,W,3].
-func (p *picker) frames() tensor.Dense[uint8] {
-	return tensor.Dense[uint8]{Shape: tensor.Shape{len(p.index), p.rows, p.columns, 3}, Data: p.pixels}
+// file is the clip of the frames taken.
+func (p *picker) file() *tensor.File {
+	frames := tensor.Dense[uint8]{Shape: tensor.Shape{len(p.index), p.rows, p.columns, 3}, Data: p.pixels}
+	return wire.File(frames, p.index, p.times, p.info)
 }

@@ -90,6 +90,7 @@ func (in *input) send(p *astiav.Packet, d *damage) error {
 	if err := d.arrived(p); err != nil {
 		return err
 	}
+	skipUnreferenced(in.decoder, in.wanted != nil && !in.wanted(p.Pts()))
 	switch err := in.decoder.SendPacket(p); {
 	case err == nil:
 		return nil
@@ -124,7 +125,7 @@ func (in *input) receive(f *astiav.Frame, d *damage, show func(*astiav.Frame) (b
 
 func (in *input) inspect(f *astiav.Frame, d *damage, show func(*astiav.Frame) (bool, error)) (bool, error) {
 	if f.KeyFrame() {
-		d.tainted = slices.Contains(d.spoiled, timestamp(f))
+		d.tainted = slices.Contains(d.spoiled, f.Pts())
 	}
 	why := complaint()
 	if damaged(f) {

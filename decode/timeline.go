@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"sort"
 
 	"github.com/asticode/go-astiav"
 
@@ -16,7 +17,19 @@ type timeline struct {
 	times   []float64    // seconds from the first frame
 	lost    int          // frames that may be missing from it, for they could not be decoded
 	counted bool         // by decoding: frames are found by their number, else by their PTS
+	keys    []int64      // PTS of the frames where decoding can begin, ascending; none where it cannot but at the beginning
 	flaw    *job.Failure // what keeps it from being all that the file declares; nil where nothing does
+}
+
+// keyBefore returns the PTS of the last key frame from which the frame at
+// position can be decoded; ok is false where that is not known. Frames that are
+// shown before a key frame but stored after it may need the one before.
+func (t *timeline) keyBefore(position int) (pts int64, ok bool) {
+	i := sort.Search(len(t.keys), func(i int) bool { return t.keys[i] > t.pts[position] })
+	if i == 0 {
+		return 0, false
+	}
+	return t.keys[i-1], true
 }
 
 // timed fills in the times.
@@ -53,7 +66,7 @@ func fromPackets(ctx context.Context, in *input) (*timeline, error) {
 	if hidesFrames(in.decoder.CodecID()) {
 		return nil, nil
 	}
-	s := packetScan{table: &timeline{}, firstKey: astiav.NoPtsValue}
+	s := packetScan{table: &timeline{}}
 	err := in.packets(ctx, s.add)
 	if err != nil && !errors.Is(err, astiav.ErrInvaliddata) {
 		return nil, avFailure(err, job.InputCorrupt, "read its packets")
@@ -76,10 +89,9 @@ func hidesFrames(id astiav.CodecID) bool {
 
 // packetScan gathers a timeline from packets.
 type packetScan struct {
-	table    *timeline
-	seen     int64 // packets, hidden ones too
-	firstKey int64 // PTS of the first key frame
-	noPTS    bool
+	table *timeline
+	seen  int64 // packets, hidden ones too
+	noPTS bool
 }
 
 func (s *packetScan) add(p *astiav.Packet) (bool, error) {
@@ -88,8 +100,8 @@ func (s *packetScan) add(p *astiav.Packet) (bool, error) {
 		s.noPTS = true
 		return false, nil
 	}
-	if s.firstKey == astiav.NoPtsValue && p.Flags().Has(astiav.PacketFlagKey) {
-		s.firstKey = p.Pts()
+	if p.Flags().Has(astiav.PacketFlagKey) {
+		s.table.keys = append(s.table.keys, p.Pts())
 	}
 	if p.Flags().Has(astiav.PacketFlagDiscard) { // an edit list hides it; others refer to it
 		return true, nil
@@ -103,12 +115,15 @@ func (s *packetScan) add(p *astiav.Packet) (bool, error) {
 func (s *packetScan) finish(in *input, readErr error) bool {
 	pts := s.table.pts
 	slices.Sort(pts)
-	if s.firstKey != astiav.NoPtsValue {
-		pts = slices.DeleteFunc(pts, func(v int64) bool { return v < s.firstKey })
+	if keys := s.table.keys; len(keys) > 0 {
+		pts = slices.DeleteFunc(pts, func(v int64) bool { return v < keys[0] })
+	}
+	if !in.seekable() || !slices.IsSorted(s.table.keys) {
+		s.table.keys = nil
 	}
 	s.table.pts = pts
 	s.table.flaw = containerFlaw(readErr)
-	if declared := in.stream.NbFrames(); s.seen < declared && !s.noPTS && isISOFormat(in) {
+	if declared := in.stream.NbFrames(); s.seen < declared && !s.noPTS && isMP4(in) {
 		s.table.flaw = fail(job.InputTruncated, "%d of %d frames are there", s.seen, declared)
 	}
 	return !s.noPTS && len(slices.Compact(slices.Clone(pts))) == len(pts)
@@ -159,6 +174,3 @@ func (t *timeline) lastGap() int64 {
 	}
 	return t.pts[n-1] - t.pts[n-2]
 }
-
-// isISOFormat says that the container's count of frames is exact.
-func isISOFormat(in *input) bool { return in.container() == "mov,mp4,m4a,3gp,3g2,mj2" }

@@ -24,3 +24,12 @@ func avFailure(err error, code job.Code, doing string) *job.Failure {
 	}
 	return fail(code, "%s: %v", doing, err)
 }
+
+// readFailure is err, of reading and decoding packets, as a failure if it is FFmpeg's own.
+func readFailure(err error) error {
+	var av astiav.Error
+	if !errors.As(err, &av) {
+		return err
+	}
+	return avFailure(err, job.InputCorrupt, "read its packets")
+}

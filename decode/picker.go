@@ -55,7 +55,7 @@ func (p *picker) walk(ctx context.Context, in *input) error {
 		err = nil
 	}
 	p.leftOut += len(p.wanted)
-	return err
+	return readFailure(err)
 }
 
 // nearby is how far before a key frame decoding goes on to it rather than seeks,

@@ -69,7 +69,7 @@ func fromPackets(ctx context.Context, in *input) (*timeline, error) {
 	s := packetScan{table: &timeline{}}
 	err := in.packets(ctx, s.add)
 	if err != nil && !errors.Is(err, astiav.ErrInvaliddata) {
-		return nil, avFailure(err, job.InputCorrupt, "read its packets")
+		return nil, readFailure(err)
 	}
 	if !s.finish(in, err) {
 		return nil, nil
@@ -140,7 +140,7 @@ func fromDecoding(ctx context.Context, in *input) (*timeline, error) {
 		readErr = nil
 	}
 	t.lost = d.count
-	return t.timed(in), readErr
+	return t.timed(in), readFailure(readErr)
 }
 
 // containerFlaw is what the demuxer made of the file: its error, or what it

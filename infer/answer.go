@@ -15,11 +15,12 @@ type Answerer struct {
 	engine    string
 	projector Graph
 	decoder   Graph
-	rows      int // prompt rows of one batch, padding included
+	rows      int // of one batch, padding included
 }
 
 // NewAnswerer loads the bundle's projector and decoder. rows bounds B·L of one
-// batch, and so its memory; a longer prompt runs alone. Close it.
+// batch, prompts and answers together, and so its memory; what is longer runs
+// alone. Close it.
 func NewAnswerer(engine Engine, b *bundle.Bundle, rows int) (*Answerer, error) {
 	projector, err := engine.Load(b.Path(bundle.ProjectorFile))
 	if err != nil {
@@ -55,19 +56,19 @@ func (a *Answerer) Answer(questions []*Question) []Outcome {
 		p.at = i
 		ready = append(ready, p)
 	}
-	slices.SortStableFunc(ready, func(x, y *prompt) int { return x.len() - y.len() })
+	slices.SortStableFunc(ready, func(x, y *prompt) int { return x.reach() - y.reach() })
 	for _, batch := range split(ready, a.rows) {
 		a.answerBatch(batch, outcomes)
 	}
 	return outcomes
 }
 
-// split cuts prompts, sorted by length, into batches of at most rows padded rows.
+// split cuts prompts, sorted by reach, into batches of at most rows padded rows.
 func split(prompts []*prompt, rows int) [][]*prompt {
 	var batches [][]*prompt
 	for len(prompts) > 0 {
 		n := 1
-		for n < len(prompts) && (n+1)*prompts[n].len() <= rows {
+		for n < len(prompts) && (n+1)*prompts[n].reach() <= rows {
 			n++
 		}
 		batches, prompts = append(batches, prompts[:n]), prompts[n:]
@@ -101,6 +102,9 @@ type prompt struct {
 }
 
 func (p *prompt) len() int { return p.plan.Len }
+
+// reach is the rows of its cache when all is said.
+func (p *prompt) reach() int { return p.len() + p.question.said() }
 
 // prompt assembles the embeddings of a question's prompt.
 func (a *Answerer) prompt(q *Question) (*prompt, error) {

@@ -103,24 +103,3 @@ func TestEncodeIgnoresPadding(t *testing.T) {
 		t.Error(err)
 	}
 }
-
-func TestSplit(t *testing.T) {
-	t.Parallel()
-	var prompts []*prompt
-	for _, n := range []int{2, 2, 3, 5, 5, 30} {
-		p := &prompt{}
-		p.plan.Len = n
-		prompts = append(prompts, p)
-	}
-	var got [][]int
-	for _, batch := range split(prompts, 10) {
-		var lengths []int
-		for _, p := range batch {
-			lengths = append(lengths, p.len())
-		}
-		got = append(got, lengths)
-	}
-	if diff := cmp.Diff([][]int{{2, 2, 3}, {5, 5}, {30}}, got); diff != "" {
-		t.Errorf("batches of at most 10 padded rows (-want +got):\n%s", diff)
-	}
-}

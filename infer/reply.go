@@ -2,6 +2,7 @@ package infer
 
 import (
 	"math"
+	"strings"
 
 	"github.com/winnow-video/winnow/infer/bundle"
 	"github.com/winnow-video/winnow/workflows/job"
@@ -22,7 +23,7 @@ func (a *Answerer) outcome(p *prompt, u *utterance) Outcome {
 	if q.Generate.Mode == job.ModeScore {
 		r.Answer = bestOption(scores)
 	} else {
-		r.Answer = bundle.ParseAnswer(text, q.Item.Options)
+		r.Answer = bundle.ParseAnswer(strings.TrimSpace(text), q.Item.Options)
 	}
 	r.Confidence = confidence(r.Answer, scores, u.logprobs)
 	if p.trimmed {

@@ -25,7 +25,7 @@ another one after 30 s.
 for the same bundle share its work; each should have a device of its own.`
 
 const example = `  winnow-infer --bundle deploy/bundle/demo
-  winnow-infer --bundle deploy/bundle/demo --threads 2 --name gpu-less-2`
+  winnow-infer --bundle deploy/bundle/demo --stack /etc/winnow/stack.json --threads 8`
 
 // options are the command's flags.
 type options struct {
@@ -62,7 +62,7 @@ func command() *cobra.Command {
 	f.IntVar(&o.engine.Threads, "threads", 0, "threads inside one graph (default: as many as cores)")
 	f.StringVar(&o.engine.Library, "onnxruntime", "", "libonnxruntime.so (default: $"+onnx.LibraryVariable+", else where `make setup` put it)")
 	f.IntVar(&o.batch, "max-batch", 16, "requests held and batched at a time")
-	f.IntVar(&o.rows, "max-rows", 8192, "prompt rows of one batch, padding included: bounds memory")
+	f.IntVar(&o.rows, "max-rows", 8192, "rows of one batch, prompts, answers and padding: bounds memory")
 	f.DurationVar(&o.limit, "limit", 10*time.Minute, "time one batch may take before the process ends itself, so that a hung device frees its requests")
 	f.DurationVar(&o.drain, "drain", 15*time.Second, "time after SIGTERM in which what runs may finish")
 	return c

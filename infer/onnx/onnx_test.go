@@ -269,7 +269,7 @@ func checkGenerated(t *testing.T, g golden, r job.Reply) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if r.Answer.Text != text {
+	if text = strings.TrimSpace(text); r.Answer.Text != text {
 		t.Errorf("%q: answered %q, want %q", g.Question, r.Answer.Text, text)
 	}
 	visual := 0

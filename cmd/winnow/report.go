@@ -4,9 +4,11 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"strconv"
+	"os"
+	"path/filepath"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/jedib0t/go-pretty/v6/text"
 
@@ -69,9 +71,9 @@ func (a *app) printRecords(ctx context.Context, s *session, id job.ID, keep func
 	return nil
 }
 
-// printAnswers prints the table of questions and answers.
+// printAnswers prints the table of questions and answers, its first rows at least.
 func (a *app) printAnswers(ctx context.Context, s *session, id job.ID) error {
-	questions, err := s.jobs.Questions(ctx, id)
+	items, err := s.jobs.Items(ctx, id, maxRowsShown)
 	if err != nil {
 		return err
 	}
@@ -81,19 +83,20 @@ func (a *app) printAnswers(ctx context.Context, s *session, id job.ID) error {
 		if err != nil {
 			return err
 		}
-		if n++; n <= maxRowsShown {
-			t.AppendRow(a.answerRow(r, questions[r.ID]))
+		if n++; n > maxRowsShown {
+			break
 		}
+		t.AppendRow(a.answerRow(r, items[r.ID]))
 	}
 	t.Render()
 	if n > maxRowsShown {
-		fmt.Fprintf(a.out, "… and %d more: `winnow results %s`\n", n-maxRowsShown, id)
+		fmt.Fprintf(a.out, "… and more: `winnow results %s`\n", id)
 	}
 	return nil
 }
 
-func (a *app) answerRow(r job.Record, question string) []any {
-	question = text.Snip(question, 52, "…")
+func (a *app) answerRow(r job.Record, item job.Item) []any {
+	question := text.Snip(item.Question, 52, "…")
 	if r.Result == nil {
 		return []any{r.ID, r.Variant, question, text.Snip(r.Failure.Detail, 60, "…"), r.Failure.Code, "", ""}
 	}
@@ -101,14 +104,19 @@ func (a *app) answerRow(r job.Record, question string) []any {
 	if r.Confidence != nil {
 		confidence = fmt.Sprintf("%.2f", *r.Confidence)
 	}
-	answer := r.Answer.Text
-	if r.Answer.Letter != "" && r.Answer.Letter != answer {
-		answer = r.Answer.Letter + ". " + answer
-	}
 	return []any{
-		r.ID, r.Variant, question, text.Snip(strings.TrimSpace(answer), 32, "…"), a.verdict(r.Correct),
+		r.ID, r.Variant, question, text.Snip(answerText(r.Answer, item), 32, "…"), a.verdict(r.Correct),
 		fmt.Sprintf("%d of %d", r.Tokens.VisualKept, r.Tokens.VisualTotal), confidence,
 	}
+}
+
+// answerText is the option that was chosen, or what was said; never a control character.
+func answerText(answer job.Answer, item job.Item) string {
+	said := answer.Text
+	if i := answer.OptionIndex; i != nil && *i < len(item.Options) {
+		said = job.Letter(*i) + ". " + item.Options[*i]
+	}
+	return strings.Join(strings.FieldsFunc(said, func(r rune) bool { return !unicode.IsPrint(r) }), " ")
 }
 
 // verdict is right, wrong, or nothing where nobody knows.
@@ -140,9 +148,23 @@ func (a *app) printSummary(s *session, done control.Job) {
 	for code, n := range sum.Stages.Codes {
 		fmt.Fprintf(a.out, "failed: %d × %s\n", n, code)
 	}
-	where := artifact.JobFolder(done.Name)
-	fmt.Fprintf(a.out, "results: s3://%s/%s{results,errors}.jsonl at %s; print them with `winnow results %s`\n",
-		s.Services.S3.Bucket, where, s.Services.S3.Endpoint, done.Name)
+	fmt.Fprintf(a.out, "results: %s; print them with `winnow results %s`\n", a.resultsPlace(s, done.Name), done.Name)
+}
+
+// resultsPlace is where the result files lie: as plain files where the store is
+// the embedded one, which keeps objects as files, else in S3.
+func (a *app) resultsPlace(s *session, name string) string {
+	folder := string(artifact.JobFolder(name))
+	local := filepath.Join(a.state, "s3", s.Services.S3.Bucket, folder)
+	if here, err := os.Getwd(); err == nil {
+		if rel, err := filepath.Rel(here, local); err == nil && !strings.HasPrefix(rel, "..") {
+			local = rel
+		}
+	}
+	if _, err := os.Stat(local); err == nil {
+		return filepath.Join(local, "{results,errors}.jsonl")
+	}
+	return "s3://" + s.Services.S3.Bucket + "/" + folder + "{results,errors}.jsonl"
 }
 
 func (a *app) printVariant(v workflows.Variant, named bool) {
@@ -165,18 +187,19 @@ func (a *app) printVariant(v workflows.Variant, named bool) {
 // printStages prints what the stages took, and what needed no work.
 func (a *app) printStages(sum *workflows.Summary) {
 	t := sum.Stages.Timing
+	videos := max(1, sum.Stages.Videos)
 	parts := []string{}
 	for _, stage := range []struct {
 		name string
 		ms   int64
 	}{{"fetch", t.Fetch}, {"decode", t.Decode}, {"encode", t.Encode}, {"prune", t.Prune}, {"answer", t.Answer}} {
-		parts = append(parts, fmt.Sprintf("%s %.1f s", stage.name, float64(stage.ms)/1000))
+		parts = append(parts, fmt.Sprintf("%s %.2f s", stage.name, float64(stage.ms)/1000/float64(videos)))
 	}
-	fmt.Fprintf(a.out, "wall time: %s in all; summed over %d videos: %s\n", span(sum), sum.Stages.Videos, strings.Join(parts, ", "))
+	fmt.Fprintf(a.out, "wall time: %s; a video took, waiting in queues included: %s\n", span(sum), strings.Join(parts, ", "))
 	c := sum.Stages.Cached
 	if c.Clips+c.Tokens+c.Answers > 0 {
-		fmt.Fprintf(a.out, "from cache: tokens of %d videos, %d answers (of %s)\n", c.Tokens, c.Answers,
-			strconv.Itoa(sum.Stages.Ended()))
+		fmt.Fprintf(a.out, "answered from cached artifacts: tokens of %d of %d videos, %d of %d answers\n",
+			c.Tokens, sum.Stages.Videos, c.Answers, sum.Stages.Ended())
 	}
 }
 

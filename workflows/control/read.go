@@ -160,14 +160,14 @@ func readLines[T any](text []byte) ([]T, error) {
 	}
 }
 
-// Questions reads the job's questions by item id.
-func (j *Jobs) Questions(ctx context.Context, id job.ID) (map[string]string, error) {
+// Items reads the first items of a job, at least limit where there are as many, by id.
+func (j *Jobs) Items(ctx context.Context, id job.ID, limit int) (map[string]job.Item, error) {
 	in, _, err := j.input(ctx, id)
 	if err != nil {
 		return nil, err
 	}
-	all := make(map[string]string, in.Items)
-	for page := range in.Pages {
+	all := map[string]job.Item{}
+	for page := 0; page < in.Pages && len(all) < limit; page++ {
 		text, err := j.store.Get(ctx, artifact.Page(id.String(), page))
 		if err != nil {
 			return nil, err
@@ -177,7 +177,7 @@ func (j *Jobs) Questions(ctx context.Context, id job.ID) (map[string]string, err
 			return nil, err
 		}
 		for _, item := range items {
-			all[item.ID] = item.Question
+			all[item.ID] = item
 		}
 	}
 	return all, nil

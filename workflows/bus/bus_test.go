@@ -25,7 +25,7 @@ func TestMain(m *testing.M) { os.Exit(stacktest.Main(m)) }
 // fast makes redelivery a matter of seconds. All tests share it: the durables'
 // ack wait and the directory's TTL are settings of the server.
 func fast(c bus.Config) bus.Config {
-	c.AckWait, c.LookEvery, c.WorkerTTL = 2*time.Second, 500*time.Millisecond, 3*time.Second
+	c.AckWait, c.LookEvery, c.WorkerTTL = 4*time.Second, 500*time.Millisecond, 6*time.Second
 	return c
 }
 
@@ -360,7 +360,7 @@ func TestHeldRequestStays(t *testing.T) {
 	slow, _ := pull(t, "slow")
 	lease := next(t, slow)
 	other, _ := pull(t, "other")
-	ctx, cancel := context.WithTimeout(t.Context(), 6*time.Second) // three ack waits
+	ctx, cancel := context.WithTimeout(t.Context(), 9*time.Second) // more than two ack waits
 	defer cancel()
 	if _, err := other.Next(ctx, 1); err == nil {
 		t.Error("a request that is being worked on came to another worker")
@@ -428,7 +428,7 @@ func TestNobodyServes(t *testing.T) {
 func TestServedRequestOutlastsPatience(t *testing.T) {
 	t.Parallel()
 	c := fast(stacktest.Start(t).NATS)
-	c.Patience = time.Second
+	c.Patience = 2 * time.Second
 	b := connectTo(t, c)
 	stop := advertise(t, b, worker(t, "busy"))
 	waitWorkers(t, b, digestOf(t), 1)
@@ -438,7 +438,7 @@ func TestServedRequestOutlastsPatience(t *testing.T) {
 	select {
 	case got := <-ended:
 		t.Errorf("Await gave up on a queue that is served: %v", got.err)
-	case <-time.After(3 * time.Second):
+	case <-time.After(4 * time.Second):
 	}
 	p, _ := pull(t, "busy")
 	complete(t, store, next(t, p))
@@ -535,4 +535,37 @@ func takeRaw(t *testing.T, class bus.Class) jetstream.Msg {
 		t.Fatal(err)
 	}
 	return m
+}
+
+// away is a store that does not answer at first, as one being restarted.
+type away struct {
+	artifact.Store
+	left atomic.Int32 // answers still missing
+}
+
+func (s *away) Stat(ctx context.Context, key artifact.Key) (artifact.Ref, error) {
+	if s.left.Add(-1) >= 0 {
+		return artifact.Ref{}, artifact.ErrUnavailable
+	}
+	return s.Store.Stat(ctx, key)
+}
+
+func TestStoreComesBack(t *testing.T) {
+	t.Parallel()
+	store := &away{Store: memstore.New()}
+	store.left.Store(3)
+	req := encode(t, "patient")
+	ended := await(t, connect(t), store, req, 1)
+	p, _ := pull(t, "w")
+	complete(t, store, next(t, p))
+	wantMade(t, ended, req.Out)
+}
+
+func TestStoreStaysAway(t *testing.T) {
+	t.Parallel()
+	c := fast(stacktest.Start(t).NATS)
+	c.Patience = time.Second
+	store := &away{Store: memstore.New()}
+	store.left.Store(1 << 30)
+	wantFailure(t, await(t, connectTo(t, c), store, encode(t, "hopeless"), 1), job.CapacityUnavailable)
 }

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/winnow-video/winnow/workflows"
+	"github.com/winnow-video/winnow/workflows/artifact"
 	"github.com/winnow-video/winnow/workflows/job"
 )
 
@@ -27,9 +28,35 @@ func (s *stages) locate(ctx context.Context, in workflows.VideoInput) (workflows
 	if err := s.look(ctx, &out); err != nil {
 		return workflows.Located{}, err
 	}
+	if out.HaveTokens {
+		if out.Answered, err = s.answered(ctx, workflows.StageInput{VideoInput: in, Keys: out.Keys}); err != nil {
+			return workflows.Located{}, err
+		}
+	}
 	s.tellFound(in, out)
 	out.Spent = spent(ctx, began)
 	return out, nil
+}
+
+// answered is all of a video's items, if every one has its kept tokens and its answer.
+func (s *stages) answered(ctx context.Context, in workflows.StageInput) ([]workflows.Item, error) {
+	w, err := s.workOf(ctx, in)
+	if err != nil {
+		return nil, err
+	}
+	for _, key := range []func(task) artifact.Key{
+		func(t task) artifact.Key { return t.answer },
+		func(t task) artifact.Key { return t.kept },
+	} {
+		if _, todo, err := s.split(ctx, w.items, key); err != nil || len(todo) > 0 {
+			return nil, err
+		}
+	}
+	all := make([]workflows.Item, len(w.items))
+	for i, t := range w.items {
+		all[i] = t.Item
+	}
+	return all, nil
 }
 
 func (s *stages) look(ctx context.Context, out *workflows.Located) (err error) {
@@ -47,5 +74,9 @@ func (s *stages) tellFound(in workflows.VideoInput, found workflows.Located) {
 	}
 	if found.HaveTokens {
 		s.tellStage(in, job.StageEncode, 1, 0, 1)
+	}
+	if n := len(found.Answered); n > 0 {
+		s.tellStage(in, job.StagePrune, n, 0, n)
+		s.tellStage(in, job.StageAnswer, n, 0, n)
 	}
 }

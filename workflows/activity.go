@@ -36,9 +36,10 @@ type PagePlan struct {
 // Located is what Locate found.
 type Located struct {
 	Keys
-	HaveClip   bool  `json:"have_clip"`
-	HaveTokens bool  `json:"have_tokens"`
-	Spent      Spent `json:"spent"`
+	HaveClip   bool   `json:"have_clip"`
+	HaveTokens bool   `json:"have_tokens"`
+	Answered   []Item `json:"answered,omitempty"` // every item, where an earlier run has answered them all
+	Spent      Spent  `json:"spent"`
 }
 
 // StageInput is a video, or some of its questions, and the artifacts they share.

@@ -52,6 +52,9 @@ func (v *video) walk(ctx workflow.Context) (job.Stage, error) {
 		return job.StageFetch, err
 	}
 	v.found(located)
+	if v.cached = located.Answered; len(v.cached) > 0 {
+		return "", nil
+	}
 	if stage, err := v.makeTokens(ctx, located); err != nil {
 		return stage, err
 	}

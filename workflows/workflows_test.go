@@ -179,6 +179,7 @@ func TestVideoSkipsWhatExists(t *testing.T) {
 		want    []string
 	}{
 		{workflows.Located{HaveTokens: true}, []string{"Locate", "Prune", "Answer", "Record"}},
+		{workflows.Located{HaveTokens: true, Answered: []workflows.Item{{}}}, []string{"Locate", "Record"}},
 		{workflows.Located{HaveClip: true}, []string{"Locate", "Encode", "Prune", "Answer", "Record"}},
 	} {
 		s := &script{located: tc.located}

@@ -14,7 +14,7 @@ WFCHECK := go.temporal.io/sdk/contrib/tools/workflowcheck@v0.6.0
 ifneq ($(filter-out help clean,$(MAKECMDGOALS)),)
 include $(CACHE)/env.mk
 endif
-$(CACHE)/env.mk: deploy/setup/setup.sh
+$(CACHE)/env.mk: $(wildcard deploy/setup/*.sh)
 	bash deploy/setup/setup.sh
 
 help: ## print this

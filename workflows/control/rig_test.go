@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"go.temporal.io/sdk/client"
 
 	"github.com/winnow-video/winnow/workers"
@@ -86,16 +87,8 @@ func (r *rig) work(t *testing.T) {
 	t.Cleanup(func() { stop(); serving.Wait() })
 }
 
-// shared is a rig with a worker, for tests that need no quiet.
-func shared(t *testing.T) *rig {
-	t.Helper()
-	r := alone(t)
-	r.work(t)
-	return r
-}
-
 // submission is n questions, two about each video, with two variants.
-func submission(t *testing.T, n int) control.Submission {
+func submission(t *testing.T, name string, n int) control.Submission {
 	t.Helper()
 	var manifest bytes.Buffer
 	dir := t.TempDir()
@@ -110,15 +103,13 @@ func submission(t *testing.T, n int) control.Submission {
 		items = append(items, item)
 	}
 	spec := job.NewSpec()
-	spec.Name, spec.Manifest, spec.Bundle = name(t), filepath.Join(dir, "manifest.jsonl"), dir
+	spec.Name, spec.Manifest, spec.Bundle = name, filepath.Join(dir, "manifest.jsonl"), dir
 	spec.Prune = job.Prunings{job.DefaultPruning(), {Method: "none"}}
 	return control.Submission{
 		Spec: spec.WithDefaults(), Items: items, Manifest: bytes.NewReader(manifest.Bytes()),
 		Bundle: strings.Repeat("0123456789abcdef", 4),
 	}
 }
-
-func name(t *testing.T) string { return strings.ToLower(t.Name()) }
 
 func (r *rig) submit(t *testing.T, s control.Submission, want control.Outcome) job.ID {
 	t.Helper()
@@ -155,15 +146,18 @@ func (r *rig) codes(t *testing.T, id job.ID) []string {
 	return codes
 }
 
-// all is what codes is when every item ended the same.
-func all(n int, code job.Code) []string {
+// wantAll checks that all n items ended the same, in manifest order, each variant once.
+func (r *rig) wantAll(t *testing.T, id job.ID, n int, code job.Code) {
+	t.Helper()
 	var want []string
 	for i := range n {
 		for _, variant := range []string{"rediprune-0.15", "none"} {
 			want = append(want, fmt.Sprintf("q%d %s %s", i, variant, code))
 		}
 	}
-	return want
+	if diff := cmp.Diff(want, r.codes(t, id)); diff != "" {
+		t.Errorf("records of %s (-want +got):\n%s", id, diff)
+	}
 }
 
 // await looks at the job until it is in this state.

@@ -6,8 +6,9 @@ import (
 	"os"
 )
 
-// startTime is field 22 of /proc/<pid>/stat: clock ticks since boot.
-func startTime(pid int) (string, error) {
+// StartTime is field 22 of /proc/<pid>/stat: clock ticks since boot. With it a pid names
+// one process for certain, since pids are used again.
+func StartTime(pid int) (string, error) {
 	file := fmt.Sprintf("/proc/%d/stat", pid)
 	stat, err := os.ReadFile(file)
 	if err != nil {

@@ -80,6 +80,6 @@ func (s Services) Validate() error {
 // Alive says whether the process that wrote the file still runs. Pids are used
 // again; a pid with its start time is not.
 func (s Services) Alive() bool {
-	started, err := startTime(s.PID)
+	started, err := StartTime(s.PID)
 	return err == nil && started == s.StartTime
 }

@@ -1,11 +1,6 @@
 package supervise
 
-import (
-	"bytes"
-	"fmt"
-	"os"
-	"strconv"
-)
+import "github.com/winnow-video/winnow/workflows/stack"
 
 // Identity is a process for certain: its number and, since numbers are used
 // again, the time it started (clock ticks since boot).
@@ -14,21 +9,9 @@ type Identity struct {
 	Start string `json:"start_time"`
 }
 
-// identify reads field 22 of /proc/<pid>/stat. Fields are counted from the last
-// parenthesis: the second one, the program's name, may hold anything.
 func identify(pid int) (Identity, error) {
-	stat, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
-	if err != nil {
-		return Identity{}, err
-	}
-	fields := bytes.Fields(stat[bytes.LastIndexByte(stat, ')')+1:])
-	if len(fields) < 20 {
-		return Identity{}, fmt.Errorf("process %d: stat has %d fields", pid, len(fields))
-	}
-	if fields[0][0] == 'Z' {
-		return Identity{}, fmt.Errorf("process %d: %w", pid, os.ErrProcessDone)
-	}
-	return Identity{PID: pid, Start: string(fields[19])}, nil
+	start, err := stack.StartTime(pid)
+	return Identity{PID: pid, Start: start}, err
 }
 
 // Alive says whether that very process still runs.

@@ -116,6 +116,9 @@ func (v *video) answerAll(ctx workflow.Context) error {
 		v.spent(items.Spent)
 	})
 	v.run.Timing.Answer += slowest
+	if failed == nil {
+		failed = ctx.Err() // groups that were not begun
+	}
 	return failed
 }
 

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"go.temporal.io/sdk/activity"
+	"go.temporal.io/sdk/converter"
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/testsuite"
 	"go.temporal.io/sdk/workflow"
@@ -233,6 +235,25 @@ func TestVideoFailsItsItems(t *testing.T) {
 				t.Error("encoded what was not decoded")
 			}
 		})
+	}
+}
+
+func TestVideoCanceledBetweenStages(t *testing.T) {
+	t.Parallel()
+	env := newEnv()
+	s := &script{}
+	run(s, env)
+	env.SetOnActivityCompletedListener(func(info *activity.Info, _ converter.EncodedValue, _ error) {
+		if info.ActivityType.Name == string(workflows.Prune) {
+			env.CancelWorkflow()
+		}
+	})
+	env.ExecuteWorkflow(workflows.VideoType, workflows.VideoInput{Run: newRun(), Asks: asks(2)})
+	if err := env.GetWorkflowError(); !temporal.IsCanceledError(err) {
+		t.Errorf("error = %v, want canceled", err)
+	}
+	if f := s.recorded[0].Failure; f == nil || f.Code != job.CanceledJob {
+		t.Errorf("recorded with %v, want %s", f, job.CanceledJob)
 	}
 }
 

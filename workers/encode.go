@@ -31,7 +31,7 @@ func (s *stages) encode(ctx context.Context, in workflows.StageInput) (workflows
 func (s *stages) ask(ctx context.Context, w *work, r bus.Request, input artifact.Key) error {
 	if s.cfg.Serve != nil {
 		if err := s.cfg.Serve(ctx, w.spec.Bundle); err != nil {
-			return err
+			return job.Fail(r.Stage(), job.CapacityNoWorker, "%v", err)
 		}
 	}
 	_, err := s.cfg.Bus.Await(ctx, s.cfg.Store, r, w.spec.Priority, func() {})

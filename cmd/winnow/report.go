@@ -3,7 +3,9 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -35,10 +37,27 @@ func (a *app) report(ctx context.Context, s *session, done control.Job, asJSON b
 	if done.Summary == nil {
 		return fmt.Errorf("job %s is %s, but has no summary.json: `winnow resume %s` writes it", done.ID, done.Status.State, done.ID)
 	}
-	if !asJSON {
-		a.printSummary(s, done)
+	if asJSON {
+		return jobExit(done)
 	}
-	return jobExit(done)
+	a.printSummary(s, done)
+	return errors.Join(a.printFailures(ctx, s, done), jobExit(done))
+}
+
+// printFailures prints how many items failed with each code, and what one of them said.
+func (a *app) printFailures(ctx context.Context, s *session, done control.Job) error {
+	left := maps.Clone(done.Summary.Stages.Codes)
+	for r, err := range s.jobs.Results(ctx, done.ID) {
+		if err != nil || len(left) == 0 {
+			return err
+		}
+		if r.Failure == nil || left[r.Failure.Code] == 0 {
+			continue
+		}
+		fmt.Fprintf(a.out, "failed: %d × %s, like %s: %s\n", left[r.Failure.Code], r.Failure.Code, r.ID, r.Failure.Detail)
+		delete(left, r.Failure.Code)
+	}
+	return nil
 }
 
 // jobExit maps a job's end to the exit code.
@@ -145,9 +164,6 @@ func (a *app) printSummary(s *session, done control.Job) {
 		a.printVariant(v, len(sum.Variants) > 1)
 	}
 	a.printStages(sum)
-	for code, n := range sum.Stages.Codes {
-		fmt.Fprintf(a.out, "failed: %d × %s\n", n, code)
-	}
 	fmt.Fprintf(a.out, "results: %s; print them with `winnow results %s`\n", a.resultsPlace(s, done.Name), done.Name)
 }
 

@@ -59,7 +59,7 @@ func (s *stages) collect(ctx context.Context, p *page, key artifact.Key, all map
 	case err != nil:
 		return err
 	}
-	records, err := readLines[job.Record](text)
+	records, err := job.ReadLines[job.Record](text)
 	if err != nil {
 		return fmt.Errorf("%s: %w", key, err)
 	}
@@ -118,7 +118,7 @@ func openEnd(code job.Code) *job.Failure {
 
 // writeOnce stores records under key and returns what lies there now.
 func (s *stages) writeOnce(ctx context.Context, key artifact.Key, records []job.Record) ([]job.Record, error) {
-	text, err := writeLines(records)
+	text, err := job.WriteLines(records)
 	if err != nil {
 		return nil, err
 	}
@@ -133,7 +133,7 @@ func (s *stages) writeOnce(ctx context.Context, key artifact.Key, records []job.
 	if err != nil {
 		return nil, err
 	}
-	return readLines[job.Record](first)
+	return job.ReadLines[job.Record](first)
 }
 
 // newest is a page's records, the newest of each item up to a generation.

@@ -125,7 +125,7 @@ func newResultFiles(dir string) (*resultFiles, error) {
 }
 
 func (f *resultFiles) write(r job.Record) error {
-	text, err := writeLines([]job.Record{r})
+	text, err := job.WriteLines([]job.Record{r})
 	if err != nil {
 		return err
 	}

@@ -13,7 +13,7 @@ import (
 
 func (d *desk) draft(t *testing.T, generation, page, video int, records ...job.Record) {
 	t.Helper()
-	text, err := writeLines(records)
+	text, err := job.WriteLines(records)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -37,7 +37,7 @@ func (d *desk) records(t *testing.T, key artifact.Key) map[string]job.Code {
 	if err != nil {
 		t.Fatal(err)
 	}
-	all, err := readLines[job.Record](text)
+	all, err := job.ReadLines[job.Record](text)
 	if err != nil {
 		t.Fatal(err)
 	}

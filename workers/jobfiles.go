@@ -1,11 +1,8 @@
 package workers
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"fmt"
-	"io"
 	"sync"
 
 	lru "github.com/hashicorp/golang-lru/v2"
@@ -63,7 +60,7 @@ func (f *jobFiles) page(ctx context.Context, key artifact.Key) ([]job.Item, erro
 	if err != nil {
 		return nil, err
 	}
-	items, err := readLines[job.Item](text)
+	items, err := job.ReadLines[job.Item](text)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", key, err)
 	}
@@ -114,34 +111,4 @@ func (f *jobFiles) close() {
 		b.Close()
 		delete(f.bundles, digest)
 	}
-}
-
-// readLines reads JSON lines.
-func readLines[T any](text []byte) ([]T, error) {
-	var all []T
-	dec := json.NewDecoder(bytes.NewReader(text))
-	for {
-		var one T
-		switch err := dec.Decode(&one); err {
-		case nil:
-			all = append(all, one)
-		case io.EOF:
-			return all, nil
-		default:
-			return nil, fmt.Errorf("line %d: %w", len(all)+1, err)
-		}
-	}
-}
-
-// writeLines writes JSON lines.
-func writeLines[T any](all []T) ([]byte, error) {
-	var text bytes.Buffer
-	enc := json.NewEncoder(&text)
-	enc.SetEscapeHTML(false)
-	for _, one := range all {
-		if err := enc.Encode(one); err != nil {
-			return nil, err
-		}
-	}
-	return text.Bytes(), nil
 }

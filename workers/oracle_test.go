@@ -166,7 +166,7 @@ func (o *oracle) answer(ctx context.Context, r *bus.AnswerRequest) ([]byte, erro
 	if err != nil {
 		return nil, err
 	}
-	items, err := readLines[job.Item](page)
+	items, err := job.ReadLines[job.Item](page)
 	if err != nil {
 		return nil, err
 	}

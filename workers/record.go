@@ -29,7 +29,7 @@ func (s *stages) record(ctx context.Context, in workflows.RecordInput) (workflow
 	if err != nil {
 		return workflows.Tally{}, err
 	}
-	text, err := writeLines(records)
+	text, err := job.WriteLines(records)
 	if err != nil {
 		return workflows.Tally{}, err
 	}

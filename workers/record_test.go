@@ -182,7 +182,7 @@ func TestRecordMakesOneRecordAnItem(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	records, err := readLines[job.Record](body)
+	records, err := job.ReadLines[job.Record](body)
 	if err != nil {
 		t.Fatal(err)
 	}

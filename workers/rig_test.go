@@ -254,7 +254,7 @@ func (r *rig) read(t *testing.T, name string) []job.Record {
 	if err != nil {
 		t.Fatal(err)
 	}
-	records, err := readLines[job.Record](text)
+	records, err := job.ReadLines[job.Record](text)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -189,7 +189,7 @@ func storeJob(t testing.TB, store artifact.Store, id string, spec job.Spec, item
 	put(t, store, artifact.JobFile(id, "job.yaml"), text)
 	for ; len(items) > 0; pages++ {
 		n := min(pageSize, len(items))
-		lines, err := writeLines(items[:n])
+		lines, err := job.WriteLines(items[:n])
 		if err != nil {
 			t.Fatal(err)
 		}

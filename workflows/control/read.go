@@ -1,12 +1,9 @@
 package control
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"iter"
 
 	"github.com/winnow-video/winnow/workflows"
@@ -131,7 +128,7 @@ func (j *Jobs) records(ctx context.Context, key artifact.Key) ([]job.Record, err
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", key, err)
 	}
-	all, err := readLines[job.Record](text)
+	all, err := job.ReadLines[job.Record](text)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", key, err)
 	}
@@ -141,23 +138,6 @@ func (j *Jobs) records(ctx context.Context, key artifact.Key) ([]job.Record, err
 		}
 	}
 	return all, nil
-}
-
-// readLines reads JSON lines.
-func readLines[T any](text []byte) ([]T, error) {
-	var all []T
-	dec := json.NewDecoder(bytes.NewReader(text))
-	for {
-		var one T
-		err := dec.Decode(&one)
-		if err == io.EOF {
-			return all, nil
-		}
-		if err != nil {
-			return nil, fmt.Errorf("line %d: %w", len(all)+1, err)
-		}
-		all = append(all, one)
-	}
 }
 
 // Items reads the first items of a job, at least limit where there are as many, by id.
@@ -172,7 +152,7 @@ func (j *Jobs) Items(ctx context.Context, id job.ID, limit int) (map[string]job.
 		if err != nil {
 			return nil, err
 		}
-		items, err := readLines[job.Item](text)
+		items, err := job.ReadLines[job.Item](text)
 		if err != nil {
 			return nil, err
 		}

@@ -5,7 +5,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -65,15 +64,11 @@ func paginate(items []job.Item) ([][]byte, error) {
 	var pages [][]byte
 	for len(items) > 0 {
 		n := min(PageItems, len(items))
-		var page bytes.Buffer
-		enc := json.NewEncoder(&page)
-		enc.SetEscapeHTML(false)
-		for _, item := range items[:n] {
-			if err := enc.Encode(item); err != nil {
-				return nil, fmt.Errorf("item %q: %w", item.ID, err)
-			}
+		page, err := job.WriteLines(items[:n])
+		if err != nil {
+			return nil, err
 		}
-		pages, items = append(pages, page.Bytes()), items[n:]
+		pages, items = append(pages, page), items[n:]
 	}
 	return pages, nil
 }

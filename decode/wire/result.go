@@ -81,15 +81,15 @@ func writeTrailer(w io.Writer, t trailer) error {
 	return nil
 }
 
-// ReadResult reads a result of at most maxBytes of clip. It returns the clip's bytes, or
+// ReadResult reads a result of at most maxBytes of clip, which it may allocate before they arrive. It returns the clip's bytes, or
 // the *job.Failure that the child ended with; any other error means that there is no result.
 func ReadResult(r io.Reader, maxBytes int64) ([]byte, error) {
 	n, err := readHead(r, maxBytes)
 	if err != nil {
 		return nil, err
 	}
-	clip, err := readAllOf(r, n)
-	if err != nil {
+	clip := make([]byte, n) // at once: growing it would hold the clip twice
+	if _, err := io.ReadFull(r, clip); err != nil {
 		return nil, fmt.Errorf("result: clip: %w", err)
 	}
 	t, err := readTrailer(r)
@@ -121,22 +121,6 @@ func readHead(r io.Reader, maxBytes int64) (int64, error) {
 		return 0, fmt.Errorf("result: clip of %d bytes, at most %d were expected", n, maxBytes)
 	}
 	return int64(n), nil
-}
-
-// readAllOf reads n bytes. Memory grows with what really arrives, for the head may lie.
-func readAllOf(r io.Reader, n int64) ([]byte, error) {
-	const step = 64 << 20
-	buffer := make([]byte, min(n, step))
-	for filled := int64(0); ; {
-		if _, err := io.ReadFull(r, buffer[filled:]); err != nil {
-			return nil, err
-		}
-		filled = int64(len(buffer))
-		if filled == n {
-			return buffer, nil
-		}
-		buffer = append(buffer, make([]byte, min(n-filled, filled))...)
-	}
 }
 
 func readTrailer(r io.Reader) (trailer, error) {

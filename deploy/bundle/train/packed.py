@@ -2,7 +2,7 @@
 
 The questions stand one behind the other, in blocks of their own numbers: one sees
 the prefix and itself, and begins at the position at which it would stand alone.
-So twenty questions cost little more than the prefix they share.
+So fifteen questions cost little more than the prefix they share.
 """
 
 import numpy as np

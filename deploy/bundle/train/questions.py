@@ -91,9 +91,10 @@ def order(rng, scene):
     for i, a in enumerate(scene.things):
         for j, b in enumerate(scene.things):
             if i < j and abs(a.first - b.first) >= 2 and a.shape != b.shape and only(scene, shape=a.shape) == i and only(scene, shape=b.shape) == j:
-                x, y = (a, b) if rng.random() < 0.5 else (b, a)
+                x, y = (a.shape, b.shape) if rng.random() < 0.5 else (b.shape, a.shape)
                 first = min(a, b, key=lambda t: t.first).shape
-                asked.append(Question("order", f"Which comes first, the {x.shape} or the {y.shape}?", first, [x.shape, y.shape], [i, j], [(a.shape, [i]), (b.shape, [j])]))
+                names = [(a.shape, [i]), (b.shape, [j])]
+                asked.append(Question("order", f"Which comes first, the {x} or the {y}?", first, [x, y], [i, j], names))
     return asked
 
 

@@ -1,8 +1,8 @@
 """What a step trains on, and how hard, by progress `done` from 0 to 1.
 
-Open words and lettered options come together from the start, but the rows that
-carry the answer come first: few rows, all of them on things. Then other patterns
-and more rows, then whole frames, on which everything else must still hold.
+Open words and lettered options come together from the start, but few rows come
+first, those that show things before any other. Then other patterns and more rows,
+then whole frames, among which few rows must still do.
 """
 
 import dataclasses

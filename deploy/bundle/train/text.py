@@ -47,7 +47,8 @@ def build_tokenizer():
     t.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     t.decoder = decoders.ByteLevel()
     alphabet = pre_tokenizers.ByteLevel.alphabet()
-    t.train_from_iterator(corpus(), trainers.BpeTrainer(vocab_size=VOCABULARY, special_tokens=SPECIAL, initial_alphabet=alphabet, show_progress=False))
+    trainer = trainers.BpeTrainer(vocab_size=VOCABULARY, special_tokens=SPECIAL, initial_alphabet=alphabet, show_progress=False)
+    t.train_from_iterator(corpus(), trainer)
     pad, bos, eos, image = SPECIAL
     return PreTrainedTokenizerFast(tokenizer_object=t, pad_token=pad, bos_token=bos, eos_token=eos, additional_special_tokens=[image])
 

@@ -55,7 +55,7 @@ def main():
 def arguments():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("--steps", type=int, default=1100)
-    p.add_argument("--batch", type=int, default=48, help="frames a step")
+    p.add_argument("--batch", type=int, default=32, help="frames a step")
     p.add_argument("--lr", type=float, default=1e-3)
     p.add_argument("--threads", type=int, default=1)
     p.add_argument("--out", required=True)

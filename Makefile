@@ -7,7 +7,7 @@ STATIC  := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 WFCHECK := go.temporal.io/sdk/contrib/tools/workflowcheck@v0.6.0
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test check pure clean
+.PHONY: help setup build demo bench-demo test check pure clean
 
 # env.mk comes from setup.sh: where FFmpeg and ONNX Runtime lie. Make builds it
 # first, then reads this file again.
@@ -32,6 +32,11 @@ build: ## build the four programs into bin/
 
 demo: build ## answer the demo questions on the demo videos
 	$(BIN)/winnow run deploy/bundle/demo.yaml
+
+# Needs numpy, opencv and an ffmpeg with x264 and VP9: PYTHON names an interpreter that has them.
+PYTHON ?= python3
+bench-demo: build ## measure the demo bundle on 1040 held-out questions
+	$(PYTHON) deploy/bundle/bench.py
 
 test: pure ## run every test, against real Temporal, NATS and S3
 	$(GO) test -timeout 20m $(NATIVE)

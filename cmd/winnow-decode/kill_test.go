@@ -54,7 +54,7 @@ func TestKilledChildIsATypedFailure(t *testing.T) {
 	}
 	defer src.Close()
 	_, err = decoder(t).Run(t.Context(), frames(1), killing{src})
-	wantCode(t, err, job.InputCrash)
+	wantCode(t, err, job.CapacityKilled)
 }
 
 // decodeSlowly is the process that TestChildDiesWithItsParent kills: it decodes the

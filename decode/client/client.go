@@ -12,9 +12,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os/exec"
 	"runtime"
 	"strings"
+	"syscall"
+
+	"github.com/cenkalti/backoff/v5"
 
 	"github.com/winnow-video/winnow/decode/wire"
 	"github.com/winnow-video/winnow/workflows/job"
@@ -70,11 +74,23 @@ func (d Decoder) Run(ctx context.Context, req wire.Request, src Source) (*Clip, 
 
 // Build names the decoder's build: clips of different builds may differ.
 func (d Decoder) Build(ctx context.Context) (string, error) {
-	out, err := exec.CommandContext(ctx, d.Path, "--version").Output()
+	build, err := backoff.Retry(ctx, func() (string, error) { return d.askBuild(ctx) }, backoff.WithMaxTries(4))
 	if err != nil {
 		return "", fmt.Errorf("ask %s for its version: %w", d.Path, err)
 	}
-	return string(bytes.TrimSpace(out)), nil
+	return build, nil
+}
+
+// askBuild fails for good, unless something killed the child before it could answer.
+func (d Decoder) askBuild(ctx context.Context) (string, error) {
+	out, err := exec.CommandContext(ctx, d.Path, "--version").Output()
+	switch {
+	case err == nil:
+		return string(bytes.TrimSpace(out)), nil
+	case killedBy(err) != 0:
+		return "", err
+	}
+	return "", backoff.Permanent(err)
 }
 
 // mostBytes bounds the clip that req can be answered with.
@@ -88,7 +104,8 @@ func mostBytes(req wire.Request) int64 {
 }
 
 // outcome is why there is no clip: what the child was ended for, else what it
-// said, else how it died.
+// said, else how it died. A SIGKILL that is not ours is nothing a video can do: the
+// same video may well decode the next time.
 func outcome(ctx context.Context, result, died error, stderr string) error {
 	if cause := context.Cause(ctx); cause != nil {
 		return cause
@@ -98,10 +115,29 @@ func outcome(ctx context.Context, result, died error, stderr string) error {
 	}
 	first, _, _ := strings.Cut(strings.TrimSpace(stderr), "\n")
 	code := job.InputCrash
-	if strings.Contains(stderr, "out of memory") || strings.Contains(stderr, "cannot allocate memory") {
+	switch {
+	case strings.Contains(stderr, "out of memory") || strings.Contains(stderr, "cannot allocate memory"):
 		code = job.InputMemory
+	case killedBy(died) == syscall.SIGKILL && endedEarly(result): // else it was ours, for what the child wrote
+		code = job.CapacityKilled
 	}
 	return job.Fail(job.StageDecode, code, "the decoder ended without a result (%v; %v): %s", died, result, first)
+}
+
+// killedBy is the signal that ended a process, 0 where it ended by itself.
+func killedBy(died error) syscall.Signal {
+	var ended *exec.ExitError
+	if !errors.As(died, &ended) {
+		return 0
+	}
+	if status, ok := ended.Sys().(syscall.WaitStatus); ok && status.Signaled() {
+		return status.Signal()
+	}
+	return 0
+}
+
+func endedEarly(result error) bool {
+	return errors.Is(result, io.EOF) || errors.Is(result, io.ErrUnexpectedEOF)
 }
 
 func isFailure(err error) bool {

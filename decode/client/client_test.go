@@ -59,6 +59,7 @@ func TestRunEndsWithATypedFailure(t *testing.T) {
 		{"starved", job.Limits{}, job.InputMemory, "out of memory"},
 		{"crash", job.Limits{}, job.InputCrash, "segmentation"},
 		{"garbage", job.Limits{}, job.InputCrash, "without a result"},
+		{"babbling", job.Limits{}, job.InputCrash, "begins with"},
 		{"cut", job.Limits{}, job.InputCrash, "unexpected EOF"},
 		{"absent", job.Limits{}, job.InternalError, "start the decoder"},
 	} {

@@ -66,6 +66,7 @@ const (
 	CapacityNoWorker    Code = "capacity/no_worker"   // no worker serves the bundle
 	CapacityMemory      Code = "capacity/memory"      // the device had too little memory
 	CapacityDisk        Code = "capacity/disk"        // a disk is full
+	CapacityKilled      Code = "capacity/killed"      // a person or the kernel, short of memory, killed the decoder
 	CapacityUnavailable Code = "capacity/unavailable" // storage or queue did not answer in time
 
 	ModelPoison    Code = "model/poison"     // the request ended two workers that ran it alone

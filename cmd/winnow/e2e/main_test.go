@@ -180,7 +180,7 @@ func (r *rig) eventually(what string, cond func() bool) {
 }
 
 func within(d time.Duration, cond func() bool) bool {
-	for deadline := time.Now().Add(d); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
+	for deadline := time.Now().Add(d); time.Now().Before(deadline); time.Sleep(2 * time.Millisecond) {
 		if cond() {
 			return true
 		}

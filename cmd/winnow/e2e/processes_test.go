@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 )
 
@@ -56,22 +57,20 @@ func (r *rig) child(prefix string) process {
 	return found
 }
 
-// decoder waits for a winnow-decode that the supervisor runs just now.
-func (r *rig) decoder() int {
+// killDecoder waits for a winnow-decode of the supervisor and kills it; one that
+// ends by itself meanwhile does not count.
+func (r *rig) killDecoder() {
 	r.t.Helper()
 	up, ok := r.supervisor()
 	if !ok {
 		r.t.Fatal("no up.json, want a supervisor to look for decoders under")
 	}
-	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(time.Millisecond) {
-		for _, pid := range childrenOf(up.PID) {
-			if exe, err := os.Readlink(fmt.Sprintf("/proc/%d/exe", pid)); err == nil && filepath.Base(exe) == "winnow-decode" {
-				return pid
-			}
-		}
-	}
-	r.t.Fatalf("waited %v in vain for a winnow-decode below process %d", patience, up.PID)
-	return 0
+	r.eventually("a winnow-decode was killed", func() bool {
+		return slices.ContainsFunc(childrenOf(up.PID), func(pid int) bool {
+			exe, err := os.Readlink(fmt.Sprintf("/proc/%d/exe", pid))
+			return err == nil && filepath.Base(exe) == "winnow-decode" && syscall.Kill(pid, syscall.SIGKILL) == nil
+		})
+	})
 }
 
 // childrenOf lists the processes whose parent is pid.

@@ -3,6 +3,7 @@ package e2e
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -41,13 +42,20 @@ func (r *rig) children() map[string]process {
 	return children
 }
 
+// running are the children that are alive.
+func (r *rig) running() map[string]process {
+	children := r.children()
+	maps.DeleteFunc(children, func(_ string, p process) bool { return !p.alive() })
+	return children
+}
+
 // child waits for the running child whose name begins so.
 func (r *rig) child(prefix string) process {
 	r.t.Helper()
 	var found process
 	r.eventually("a child "+prefix+" runs", func() bool {
-		for name, p := range r.children() {
-			if strings.HasPrefix(name, prefix) && p.alive() {
+		for name, p := range r.running() {
+			if strings.HasPrefix(name, prefix) {
 				found = p
 				return true
 			}

@@ -49,10 +49,10 @@ func TestSteering(t *testing.T) {
 	up := r.start("up")
 	r.eventually("the stack is up", func() bool { _, ok := r.supervisor(); return ok || !up.running() })
 
-	lines := clipLines(r, 8)
+	lines := clipLines(r, 26) // more than run at once, so that a paused job cannot end
 	lines[2].Video = "later.mp4"
 	id := r.submit(r.writeJob("steered", lines))
-	r.winnow(0, "pause", id)
+	r.pause(id)
 	r.winnow(0, "resume", id)
 	watched := r.winnow(3, "watch", id)
 	if !strings.Contains(watched.out.String(), id) {
@@ -64,8 +64,8 @@ func TestSteering(t *testing.T) {
 	r.retried(id, lines, first)
 
 	other := r.submit(r.writeJob("canceled", clipLines(r, 26), killedVariants...))
-	r.winnow(0, "pause", other)
-	r.eventually("the job is paused", func() bool { return r.show(other).Status.State == job.StatePaused })
+	r.pause(other)
+	r.winnow(0, "results", other) // of a running job: what has closed, perhaps nothing
 	r.winnow(0, "cancel", other)
 	r.winnow(4, "watch", other)
 	r.canceled(other)
@@ -77,6 +77,12 @@ func TestSteering(t *testing.T) {
 	}
 }
 
+func (r *rig) pause(id string) {
+	r.t.Helper()
+	r.winnow(0, "pause", id)
+	r.eventually("the job is paused", func() bool { return r.show(id).Status.State == job.StatePaused })
+}
+
 // retried gives the missing video and retries what its absence failed, no more.
 func (r *rig) retried(id string, lines []line, first []job.Record) {
 	r.t.Helper()
@@ -85,7 +91,9 @@ func (r *rig) retried(id string, lines []line, first []job.Record) {
 		r.t.Fatal(err)
 	}
 	r.write("later.mp4", string(clip))
-	r.winnow(0, "retry", id, "--kind", "capacity") // there are none
+	if none := r.winnow(0, "retry", id, "--kind", "capacity"); !strings.Contains(none.err.String(), "nothing to do") {
+		r.t.Errorf("retry of a kind that no item failed with says %q, want that there is nothing to do", none.err.String())
+	}
 	r.winnow(0, "retry", id, "--kind", "input")
 	second := r.winnow(0, "results", id).records()
 	wantEachOnce(r, second, lines, "rediprune-0.15")

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"runtime"
@@ -27,7 +28,7 @@ func (a *app) versionCommand() *cobra.Command {
 			if asJSON {
 				return json.NewEncoder(a.out).Encode(v)
 			}
-			_, err := fmt.Fprintf(a.out, "winnow %s %s %s %s/%s\n", v.Winnow, v.Commit, v.Go, v.OS, v.Arch)
+			_, err := fmt.Fprintf(a.out, "winnow %s, commit %s, %s %s/%s\n", v.Winnow, cmp.Or(v.Commit, "unknown"), v.Go, v.OS, v.Arch)
 			return err
 		},
 	}

@@ -20,6 +20,10 @@ import (
 // longClip is the frames of a clip that a worker runs for a second or more.
 const longClip = 30000
 
+// endlessClip is one that no worker finishes before it is told to stop, however
+// late a loaded machine tells it.
+const endlessClip = 10 * longClip
+
 func TestEncodeAndAnswer(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
@@ -204,7 +208,7 @@ func TestDrainIsBounded(t *testing.T) {
 	r := newRig(t)
 	_, js := r.raw(t)
 	p := r.serve(t, "--drain", "1ms")
-	request := r.clip(t, "long", longClip)
+	request := r.clip(t, "long", endlessClip)
 	r.ask(t, request)
 	r.held(t, js, request.Class(1), 1)
 	if err := p.Process.Signal(syscall.SIGTERM); err != nil {

@@ -8,6 +8,7 @@ Two processes, each with shards of its own, keep two cores busy. 1.8 GB in all.
 """
 
 import argparse
+import dataclasses
 from pathlib import Path
 
 import cv2
@@ -34,18 +35,19 @@ def main():
     tower.load_state_dict(torch.load(args.vision)["tower"])
     for name in args.shards:
         if not shards.written(args.out / name):
-            shards.write(args.out / name, *shard(tower, *seeds.SHARDS[name]))
+            draw = ground if name.startswith("blank") else scene_of
+            shards.write(args.out / name, *shard(tower, draw, *seeds.SHARDS[name]))
             print(name, flush=True)
 
 
 @torch.no_grad()
-def shard(tower, seed, clips):
-    """tokens f16 [clips,T,P,D], their scenes, and what each look shows"""
+def shard(tower, draw, seed, clips):
+    """tokens f16 [clips,T,P,D] of scenes that draw draws, the scenes, and what each look shows"""
     rng = np.random.default_rng(seed)
     tokens = np.zeros((clips, world.LOOKS, world.CELLS, model.D), np.float16)
     scenes, shown = [], []
     for i in range(clips):
-        scene = scene_of(rng)
+        scene = draw(rng)
         pixels = np.stack([world.roughen(rng, world.draw(scene, t)) for t in range(world.LOOKS)])
         tokens[i] = tower(model.normalise(torch.from_numpy(pixels))).last_hidden_state[:, 1:].half().numpy()
         scenes.append(scene)
@@ -59,6 +61,11 @@ def scene_of(rng):
     while not scene.things:
         scene = world.make_scene(rng)
     return scene
+
+
+def ground(rng):
+    """a scene with nothing in it"""
+    return dataclasses.replace(scene_of(rng), things=[])
 
 
 if __name__ == "__main__":

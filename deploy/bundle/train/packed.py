@@ -74,17 +74,20 @@ class Batch:
         )
 
     def pack(self, rng, clip, ids, recipe, most, kept, begins):
-        """a clip's questions as far as they fit; one whose things were pruned away teaches only guessing, and is left out"""
+        """a clip's questions as far as they fit; one whose things were pruned away teaches only guessing,
+        and is left out unless the whole picture is blank"""
         pack, places = Pack(begins), goals.Places(self.prefix, LENGTH)
         seen = np.take_along_axis(clip.shown, kept[None], 2)  # [things,T,m]
         for q in questions.ask(rng, clip.scene)[:most]:
-            if not all(seen[i].any() for i in q.needs):
+            if not recipe.blank and not all(seen[i].any() for i in q.needs):
                 continue
             options = questions.options(rng, q) if rng.random() < recipe.lettered else ()
             asked = Asked(ids, q, options, pack.at)
             if not pack.fits(asked):
                 break
             pack.add(asked)
+            if recipe.blank:
+                continue
             pack.teach(asked, clip.scene, seen, places)
             if q.needs:
                 pack.queries.append((*asked.query(rng.random() < WHOLE), seen[q.needs].any(0).reshape(-1)))

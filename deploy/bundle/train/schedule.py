@@ -2,13 +2,17 @@
 
 Open words and lettered options come together from the start, but few rows come
 first, those that show things before any other. Then other patterns and more rows,
-then whole frames, among which few rows must still do.
+then whole frames, among which few rows must still do. Blank pictures come last:
+beside them the best answer is the commonest of its type.
 """
 
 import dataclasses
 import math
 
 from world import CELLS
+
+
+LAST = 0.94  # progress from which some pictures are blank
 
 
 @dataclasses.dataclass(frozen=True)
@@ -19,12 +23,15 @@ class Recipe:
     pattern: str  # see cells.py
     lettered: float  # share of questions with options
     clips: int
+    blank: bool = False  # the questions of these clips, beside pictures that show nothing
 
 
 def draw(rng, done):
     if done < 0.45:
         return Recipe(int(rng.integers(5, 19)), "things", 0.45, 4)
-    return middle(rng) if done < 0.75 else late(rng)
+    if done < 0.75:
+        return middle(rng)
+    return late(rng) if done < LAST else last(rng)
 
 
 def middle(rng):
@@ -44,6 +51,12 @@ def late(rng):
     if kind < 0.7:
         return Recipe(int(rng.integers(8, 28)), "things", 0.4, 4)
     return Recipe(int(rng.integers(22, 100)), any_pattern(rng), 0.4, 3)
+
+
+def last(rng):
+    if rng.random() < 0.85:
+        return late(rng)
+    return Recipe(int(rng.integers(22, CELLS + 1)), "random", 0.4, 3, blank=True)
 
 
 def any_pattern(rng):

@@ -25,6 +25,10 @@ class Clip:
         """bool [T,P]: the cells that show anything"""
         return self.shown.any(0)
 
+    def beside(self, blank):
+        """this scene's questions beside the picture of a blank clip"""
+        return Clip(blank.tokens, self.scene, np.zeros_like(self.shown))
+
 
 def write(path, tokens, scenes, shown):
     np.save(f"{path}.npy", tokens)

@@ -42,9 +42,9 @@ def main():
     tokenizer = text.build_tokenizer()
     ids = text.Ids(tokenizer)
     vision = torch.load(args.vision)
-    train, held = shards.read(args.cache, "train"), shards.read(args.cache, "held")
+    train, held, blank = (shards.read(args.cache, name) for name in ("train", "held", "blank"))
     net = build(tokenizer, ids, vision, train)
-    for step, done in learn(net, ids, train, args):
+    for step, done in learn(net, ids, train, blank, args):
         if step % 250 == 249:
             print("held 22 things", evaluate(net, held, ids, 22, "things", clips=48), flush=True)
             if done > 0.1:
@@ -75,7 +75,7 @@ def build(tokenizer, ids, vision, train):
     return net
 
 
-def learn(net, ids, train, args):
+def learn(net, ids, train, blank, args):
     """yields (step, progress) after every step until the minutes are over"""
     rng, queries = np.random.default_rng(seeds.LANGUAGE), np.random.RandomState(seeds.LANGUAGE)
     params = [p for n, p in net.named_parameters() if "vision_tower" not in n]
@@ -89,8 +89,7 @@ def learn(net, ids, train, args):
         for group in opt.param_groups:
             group["lr"] = schedule.rate(args.lr, step, done, warm=50, last=0.03)
         recipe = schedule.draw(rng, done)
-        picks = rng.integers(0, len(train), recipe.clips)
-        batch = packed.Batch(rng, [train[c] for c in picks], ids, recipe, MOST, spread=True)
+        batch = packed.Batch(rng, draw(rng, recipe, train, blank), ids, recipe, MOST, spread=True)
         total, parts = loss(net, queries, batch, done)
         opt.zero_grad()
         total.backward()
@@ -98,6 +97,13 @@ def learn(net, ids, train, args):
         opt.step()
         log.add(step, recipe, len(batch.answers), parts)
         yield step, done
+
+
+def draw(rng, recipe, train, blank):
+    clips = [train[c] for c in rng.integers(0, len(train), recipe.clips)]
+    if not recipe.blank:
+        return clips
+    return [clip.beside(blank[b]) for clip, b in zip(clips, rng.integers(0, len(blank), recipe.clips))]
 
 
 def loss(net, queries, batch, done):

@@ -201,10 +201,18 @@ func (b *Bus) enqueue(ctx context.Context, class Class, out artifact.Key, text [
 			return err
 		}
 	}
-	_, err := b.js.Publish(ctx, class.Subject(out), text, jetstream.WithExpectStream(InferStream))
-	if isQueued(err) {
-		return nil
+	err := b.offer(ctx, class, out, text)
+	if !isQueued(err) {
+		return err
 	}
+	if again {
+		return b.replaceAcked(ctx, class, out, text)
+	}
+	return nil
+}
+
+func (b *Bus) offer(ctx context.Context, class Class, out artifact.Key, text []byte) error {
+	_, err := b.js.Publish(ctx, class.Subject(out), text, jetstream.WithExpectStream(InferStream))
 	return err
 }
 

@@ -46,8 +46,10 @@ func TestInterrupted(t *testing.T) {
 // resume, watch, retry, cancel, stop.
 func TestSteering(t *testing.T) {
 	r := newRig(t)
+	r.winnow(0, "ls") // leaves a stack that is stopping
 	up := r.start("up")
-	r.eventually("the stack is up", func() bool { _, ok := r.supervisor(); return ok || !up.running() })
+	r.eventually("the stack is up", func() bool { return r.lasting() || !up.running() })
+	r.winnow(1, "up")
 
 	lines := clipLines(r, 26) // more than run at once, so that a paused job cannot end
 	lines[2].Video = "later.mp4"
@@ -72,9 +74,15 @@ func TestSteering(t *testing.T) {
 
 	up.signal(syscall.SIGINT)
 	up.wait(0)
-	if n := r.starts("devstack.log"); n != 1 {
-		t.Errorf("the commands started %d stacks, want the lasting one only", n)
+	if n := r.starts("devstack.log"); n != 2 {
+		t.Errorf("the commands started %d stacks, want the first one's and the lasting one", n)
 	}
+}
+
+// lasting says whether a stack runs that outlives its users.
+func (r *rig) lasting() bool {
+	var up struct{ Lasting bool }
+	return readJSON(filepath.Join(r.state, "up.json"), &up) && up.Lasting
 }
 
 func (r *rig) pause(id string) {

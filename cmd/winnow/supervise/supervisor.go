@@ -58,7 +58,7 @@ func Run(ctx context.Context, cfg Config) error {
 	if err := os.MkdirAll(filepath.Join(cfg.State, logFolder), 0o700); err != nil {
 		return err
 	}
-	held, err := takeLock(filepath.Join(cfg.State, lockFile), unix.LOCK_EX|unix.LOCK_NB)
+	held, err := cfg.take(ctx)
 	if errors.Is(err, errLocked) {
 		return running(cfg.State)
 	}
@@ -71,6 +71,26 @@ func Run(ctx context.Context, cfg Config) error {
 		return err
 	}
 	return s.run(ctx)
+}
+
+// take locks the state folder. A lasting stack waits for one that stops with its
+// last user, and so perhaps stops just now.
+func (cfg Config) take(ctx context.Context) (*lock, error) {
+	for told := false; ; told = true {
+		held, err := takeLock(filepath.Join(cfg.State, lockFile), unix.LOCK_EX|unix.LOCK_NB)
+		if !errors.Is(err, errLocked) || !cfg.Lasting {
+			return held, err
+		}
+		if up, err := readUp(cfg.State); err == nil && up.Lasting {
+			return nil, errLocked
+		}
+		if !told {
+			cfg.Log.Info("waiting for the stack that another command started to stop")
+		}
+		if !sleep(ctx, poll) {
+			return nil, ctx.Err()
+		}
+	}
 }
 
 func running(state string) error {

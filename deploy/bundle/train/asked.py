@@ -30,6 +30,10 @@ class Asked:
         """the last token of each word that names things, in the order of q.names"""
         return [self.after(self.q.text[: self.q.text.index(" " + word) + 1 + len(word)]) - 1 for word, _ in self.q.names]
 
+    def behind(self, word):
+        """the last token of a word that the question ends with or has once"""
+        return self.after(self.q.text[: self.q.text.index(word) + len(word)]) - 1
+
     def after(self, question, options=()):
         return self.at + len(self.ids(text.stem(question, options)))
 

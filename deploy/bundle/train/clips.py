@@ -9,6 +9,7 @@ for each thing one must see to answer, the cells that show it: {"<sampled frame>
 """
 
 import argparse
+import itertools
 import json
 import subprocess
 from pathlib import Path
@@ -83,20 +84,12 @@ def encode(path, scene, size, rate, frames, codec, grey):
 
 def balanced(rng, scene, n):
     """n questions, no kind much more often than another, those on brief things first in their kind"""
-    by_kind = {}
-    for q in questions.ask(rng, scene):
-        by_kind.setdefault(q.kind, []).append(q)
-    for asked in by_kind.values():
-        asked.sort(key=lambda q: not q.needs or all(scene.things[i].last - scene.things[i].first > 1 for i in q.needs))
+    kinds = questions.by_kind(rng, scene)
+    for asked in kinds.values():
+        questions.brief_first(scene, asked)
     if rng.random() < 0.5:  # as many "no" as "yes"
-        by_kind["presence"].sort(key=lambda q: bool(q.needs))
-    chosen = []
-    while len(chosen) < n and by_kind:
-        for kind in list(rng.permutation(list(by_kind))):
-            chosen.append(by_kind[kind].pop(0))
-            if not by_kind[kind]:
-                del by_kind[kind]
-    return chosen[:n]
+        kinds["presence"].sort(key=lambda q: bool(q.needs))
+    return list(itertools.islice(questions.in_turn(rng, kinds), n))
 
 
 def line(rng, scene, q, name, video):

@@ -8,7 +8,8 @@ The scene is known, so each question's way to its answer is too:
     layer 3   the end looks at the right option
 
 and beside them facts: a noun's state says the shape, colour and so on of what it names,
-an option's state says its letter. guides.py makes losses of all this.
+an option's state says its letter. counting.py says what "How many" needs besides. guides.py makes
+losses of all this.
 """
 
 import dataclasses
@@ -18,6 +19,7 @@ import numpy as np
 import world
 
 FACTS = [len(world.SHAPES), len(world.NAMES), len(world.DIRECTIONS), world.LOOKS, 5]  # shape, colour, direction, first look, how many
+HEADS = 4
 UNKNOWN = -1  # a fact that does not apply
 
 
@@ -25,7 +27,7 @@ UNKNOWN = -1  # a fact that does not apply
 class Goal:
     layer: int
     at: int  # the position in the text that looks
-    heads: list  # for each of the four heads, the positions [S+length] to look at, bool, or None
+    heads: list  # for each of HEADS, the positions [S+length] to look at, bool, or None
 
 
 class Places:
@@ -38,6 +40,12 @@ class Places:
         """these visual rows, bool [T,m]"""
         seen = np.zeros(self.prefix.length + self.length, bool)
         seen[self.prefix.rows] = mask.reshape(-1)
+        return seen
+
+    def start(self):
+        """<s>, which shows nothing"""
+        seen = np.zeros(self.prefix.length + self.length, bool)
+        seen[0] = True
         return seen
 
     def words(self, *at):
@@ -73,10 +81,10 @@ def ends(rows):
 def words(asked, places):
     nouns = asked.nouns
     both = places.words(*nouns)
-    return [
-        Goal(1, asked.end, [places.words(asked.at, asked.at + 1), None, None, None]),
-        Goal(2, asked.end, [both, both, places.words(min(nouns)), places.words(max(nouns))]),
-    ]
+    first = [Goal(1, asked.end, [places.words(asked.at, asked.at + 1), None, None, None])]
+    if asked.q.kind == "count":  # its end reads what counting.py says
+        return first
+    return first + [Goal(2, asked.end, [both, both, places.words(min(nouns)), places.words(max(nouns))])]
 
 
 def options(asked, places):

@@ -1,4 +1,4 @@
-"""The auxiliary losses of goals.py; what they need beyond the model is dropped after training."""
+"""The auxiliary losses of goals.py and counting.py; what they need beyond the model is dropped after training."""
 
 import math
 
@@ -7,19 +7,22 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+import counting
 import goals
 import model
 import text
 
-FLOOR = 0.01  # attention no guide asks for: what cannot be found must not outweigh the answers
+FLOOR = 0.002  # attention no guide asks for: what cannot be found must not outweigh the answers
 
 
 class Guides(nn.Module):
-    """Two probes: what a noun's state says it names, and which letter an option's state says it has."""
+    """Probes: what a noun's state says it names, what the words that count list, which letter an option's state says it has."""
 
     def __init__(self):
         super().__init__()
         self.fact = nn.Linear(model.E, sum(goals.FACTS))
+        self.listed = nn.Linear(model.E, counting.LISTED)
+        nn.init.constant_(self.listed.bias, -2.0)  # few of them are there
         self.letter = nn.Linear(model.E, len(text.LETTERS))
 
     def looking(self, layer, batch, q, k, allowed):
@@ -30,18 +33,29 @@ class Guides(nn.Module):
     def stating(self, layer, batch, x):
         """the loss of the states [B,S+length,E] after layer"""
         x = x[:, batch.prefix.length :]
-        if layer == 1 and batch.facts:
-            return self.facts(x, np.array(batch.facts))
+        if layer == 1:
+            return self.facts(x, batch.facts) + self.listing(x, batch.listed)
         if layer == 2 and batch.letters:
             return self.letters(x, np.array(batch.letters))
         return 0.0
 
     def facts(self, x, facts):
-        """facts i64 [n,2+5]: clip, noun, classes"""
+        """facts: (clip, noun, 5 classes)"""
+        if not facts:
+            return 0.0
+        facts = np.array(facts)
         said = self.fact(state(x, facts)).split(goals.FACTS, -1)
         facts = torch.from_numpy(facts[:, 2:])
         known = (facts != goals.UNKNOWN).any(0)
         return sum(F.cross_entropy(s, facts[:, i], ignore_index=goals.UNKNOWN) for i, s in enumerate(said) if known[i])
+
+    def listing(self, x, listed):
+        """listed: (clip, word, whether it lists each of counting.LISTED)"""
+        if not listed:
+            return 0.0
+        named = torch.from_numpy(np.stack([bits for *_, bits in listed]))
+        said = self.listed(state(x, np.array([at for *at, _ in listed])))
+        return F.binary_cross_entropy_with_logits(said, named, reduction="none").sum(-1).mean()
 
     def letters(self, x, letters):
         """letters i64 [n,3]: clip, an option's last token, its letter"""

@@ -5,10 +5,13 @@ the prefix and itself, and begins at the position at which it would stand alone.
 So fifteen questions cost little more than the prefix they share.
 """
 
+import itertools
+
 import numpy as np
 import torch
 
 import cells
+import counting
 import goals
 import model
 import prefix as prefixes
@@ -29,7 +32,7 @@ class Pack:
         self.at = self.count = 0
         self.ids, self.block, self.pos = (np.zeros(LENGTH, np.int64) for _ in range(3))
         self.target = np.full(LENGTH, NOTHING, np.int64)
-        self.goals, self.facts, self.letters = [], [], []
+        self.goals, self.facts, self.listed, self.letters = [], [], [], []
         self.queries = []  # (first token, one past the last, the rows that show what is needed [T*m])
         self.answers = []  # (position that says the answer, kind of question)
 
@@ -47,8 +50,9 @@ class Pack:
         self.at = here.stop
 
     def teach(self, asked, scene, kept, places):
-        self.goals += goals.attention(asked, kept, places)
+        self.goals += goals.attention(asked, kept, places) + counting.attention(asked, scene, kept, places)
         self.facts += goals.facts(asked, scene, kept)
+        self.listed += counting.listed(asked, scene)
         self.letters += goals.letters(asked)
 
 
@@ -69,8 +73,8 @@ class Batch:
             positions.append(np.concatenate([before, packs[-1].pos]))
         self.rows, self.pos = torch.from_numpy(self.rows), torch.from_numpy(np.stack(positions))
         self.ids, self.block, self.target = (stacked(packs, name) for name in ("ids", "block", "target"))
-        self.goals, self.facts, self.letters, self.queries, self.answers = (
-            numbered(packs, name) for name in ("goals", "facts", "letters", "queries", "answers")
+        self.goals, self.facts, self.listed, self.letters, self.queries, self.answers = (
+            numbered(packs, name) for name in ("goals", "facts", "listed", "letters", "queries", "answers")
         )
 
     def pack(self, rng, clip, ids, recipe, most, kept, begins):
@@ -78,7 +82,7 @@ class Batch:
         and is left out unless the whole picture is blank"""
         pack, places = Pack(begins), goals.Places(self.prefix, LENGTH)
         seen = np.take_along_axis(clip.shown, kept[None], 2)  # [things,T,m]
-        for q in questions.ask(rng, clip.scene)[:most]:
+        for q in itertools.islice(questions.evenly(rng, clip.scene), most):
             if not recipe.blank and not all(seen[i].any() for i in q.needs):
                 continue
             options = questions.options(rng, q) if rng.random() < recipe.lettered else ()

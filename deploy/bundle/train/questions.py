@@ -24,6 +24,37 @@ def ask(rng, scene):
     return found
 
 
+def by_kind(rng, scene):
+    """{kind: its questions} of ask"""
+    kinds = {}
+    for q in ask(rng, scene):
+        kinds.setdefault(q.kind, []).append(q)
+    return kinds
+
+
+def evenly(rng, scene):
+    """the questions of ask, kinds in turn; every other time those on brief things come first in their kind"""
+    kinds = by_kind(rng, scene)
+    if rng.random() < 0.5:
+        for asked in kinds.values():
+            brief_first(scene, asked)
+    return in_turn(rng, kinds)
+
+
+def brief_first(scene, asked):
+    """sorts questions: before the others those on a thing that shows in one look or two"""
+    asked.sort(key=lambda q: not q.needs or all(scene.things[i].last - scene.things[i].first > 1 for i in q.needs))
+
+
+def in_turn(rng, kinds):
+    """all questions of kinds, one of each kind, in random order, before the next of any"""
+    while kinds:
+        for kind in list(rng.permutation(list(kinds))):
+            yield kinds[kind].pop(0)
+            if not kinds[kind]:
+                del kinds[kind]
+
+
 def only(scene, **what):
     """the number of the one thing that is so, or None"""
     hits = [i for i, x in enumerate(scene.things) if all(getattr(x, k) == v for k, v in what.items())]

@@ -59,7 +59,7 @@ def arguments():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("--vision", required=True, help="what train_vision.py wrote")
     p.add_argument("--cache", type=Path, required=True, help="folder that cache.py wrote")
-    p.add_argument("--minutes", type=float, default=98)
+    p.add_argument("--minutes", type=float, default=170)
     p.add_argument("--steps", type=int, default=100000, help="at most, for a try")
     p.add_argument("--lr", type=float, default=1e-3)
     p.add_argument("--threads", type=int, default=2)

@@ -38,20 +38,19 @@ class Places:
 
     def rows(self, mask):
         """these visual rows, bool [T,m]"""
-        seen = np.zeros(self.prefix.length + self.length, bool)
-        seen[self.prefix.rows] = mask.reshape(-1)
-        return seen
+        return self.at(self.prefix.rows[mask.reshape(-1)])
 
     def start(self):
         """<s>, which shows nothing"""
-        seen = np.zeros(self.prefix.length + self.length, bool)
-        seen[0] = True
-        return seen
+        return self.at([0])
 
     def words(self, *at):
         """these positions of the text"""
+        return self.at([self.prefix.length + i for i in at])
+
+    def at(self, positions):
         seen = np.zeros(self.prefix.length + self.length, bool)
-        seen[[self.prefix.length + i for i in at]] = True
+        seen[positions] = True
         return seen
 
 

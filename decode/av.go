@@ -29,14 +29,26 @@ static int winnow_full_range(const AVFrame *f) {
 		(d && d->name[0] == 'y' && d->name[1] == 'u' && d->name[2] == 'v' && d->name[3] == 'j');
 }
 
+// winnow_luma shrinks f's luma to width x height at dst, averaging areas.
+static int winnow_luma(struct SwsContext **sws, const AVFrame *f, uint8_t *dst, int width, int height) {
+	uint8_t *planes[4] = {dst};
+	int strides[4] = {width};
+	*sws = sws_getCachedContext(*sws, f->width, f->height, f->format, width, height, AV_PIX_FMT_GRAY8,
+		SWS_AREA | SWS_ACCURATE_RND | SWS_BITEXACT, NULL, NULL, NULL);
+	if (!*sws) return AVERROR(EINVAL);
+	return sws_scale(*sws, (const uint8_t *const *)f->data, f->linesize, 0, f->height, planes, strides);
+}
+
 // winnow_rgb converts f to packed RGB at dst. sws holds the converter between calls.
-static int winnow_rgb(struct SwsContext **sws, const AVFrame *f, uint8_t *dst) {
-	const int flags = SWS_BICUBIC | SWS_ACCURATE_RND | SWS_FULL_CHR_H_INT | SWS_FULL_CHR_H_INP | SWS_BITEXACT;
+static int winnow_rgb(struct SwsContext **sws, const AVFrame *f, uint8_t *dst, int as_pyav) {
+	const int flags = as_pyav ? SWS_BILINEAR :
+		SWS_BICUBIC | SWS_ACCURATE_RND | SWS_FULL_CHR_H_INT | SWS_FULL_CHR_H_INP | SWS_BITEXACT;
 	uint8_t *planes[4] = {dst};
 	int strides[4] = {3 * f->width};
 	*sws = sws_getCachedContext(*sws, f->width, f->height, f->format, f->width, f->height, AV_PIX_FMT_RGB24,
 		flags, NULL, NULL, NULL);
 	if (!*sws) return AVERROR(EINVAL);
+	if (as_pyav) return sws_scale(*sws, (const uint8_t *const *)f->data, f->linesize, 0, f->height, planes, strides);
 	const int *coefficients = sws_getCoefficients(f->colorspace);
 	sws_setColorspaceDetails(*sws, coefficients, winnow_full_range(f), coefficients, 1, 0, 1 << 16, 1 << 16);
 	return sws_scale(*sws, (const uint8_t *const *)f->data, f->linesize, 0, f->height, planes, strides);
@@ -49,6 +61,8 @@ import (
 	"unsafe"
 
 	"github.com/asticode/go-astiav"
+
+	"github.com/winnow-video/winnow/workflows/job"
 )
 
 // What go-astiav lacks. Its pointers are those of the C structs.
@@ -77,11 +91,14 @@ func boundPixels(c *astiav.CodecContext, pixels int64) {
 
 // skipUnreferenced has the decoder skip, or not, the frames that no other needs.
 func skipUnreferenced(c *astiav.CodecContext, skip bool) {
-	var yes C.int
-	if skip {
-		yes = 1
+	C.winnow_skip((*C.AVCodecContext)(c.UnsafePointer()), cBool(skip))
+}
+
+func cBool(yes bool) C.int {
+	if yes {
+		return 1
 	}
-	C.winnow_skip((*C.AVCodecContext)(c.UnsafePointer()), yes)
+	return 0
 }
 
 // flush has the decoder forget what it was sent: the next packet is from elsewhere.
@@ -89,16 +106,18 @@ func flush(c *astiav.CodecContext) {
 	C.avcodec_flush_buffers((*C.AVCodecContext)(c.UnsafePointer()))
 }
 
-// converter turns frames into RGB with the coefficients and range that they
-// are tagged with; untagged ones count as BT.601, as swscale and with it the
-// usual Python readers do.
-type converter struct{ sws *C.struct_SwsContext }
+// converter turns frames into RGB as job.Color says.
+type converter struct {
+	color job.Color
+	sws   *C.struct_SwsContext
+}
 
 func (c *converter) rgb(f *astiav.Frame, dst []byte) error {
 	if len(dst) < 3*f.Width()*f.Height() {
 		return errors.New("convert to RGB: short buffer")
 	}
-	if ret := C.winnow_rgb(&c.sws, cFrame(f), (*C.uint8_t)(unsafe.Pointer(unsafe.SliceData(dst)))); ret < 0 {
+	asPyAV := cBool(c.color == job.ColorPyAV)
+	if ret := C.winnow_rgb(&c.sws, cFrame(f), (*C.uint8_t)(unsafe.Pointer(unsafe.SliceData(dst))), asPyAV); ret < 0 {
 		return astiav.Error(ret)
 	}
 	return nil
@@ -108,6 +127,18 @@ func (c *converter) free() {
 	C.sws_freeContext(c.sws)
 	c.sws = nil
 }
+
+// thumbnailer shrinks frames to their luma, thumbW × thumbH.
+type thumbnailer struct{ sws *C.struct_SwsContext }
+
+func (t *thumbnailer) luma(f *astiav.Frame, dst []byte) error {
+	if ret := C.winnow_luma(&t.sws, cFrame(f), (*C.uint8_t)(unsafe.Pointer(unsafe.SliceData(dst))), thumbW, thumbH); ret < 0 {
+		return astiav.Error(ret)
+	}
+	return nil
+}
+
+func (t *thumbnailer) free() { C.sws_freeContext(t.sws) }
 
 // Build names what the pixels of a clip depend on: this package's own version, FFmpeg's and dav1d's.
 func Build() string {

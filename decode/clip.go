@@ -75,11 +75,11 @@ func (m *maker) acceptable(t *timeline) error {
 // clip takes the frames that the sampling wants. It is nil where frames are
 // missing though nothing was damaged, unless t was counted.
 func (m *maker) clip(ctx context.Context, t *timeline) (*tensor.File, error) {
-	picks := sample(t.times, m.req.Start, m.req.End, m.req.Sampling.Count)
-	if len(picks) == 0 {
-		return nil, fail(job.InputNoFrames, "none of its %d frames, %.3f s, is in start..end", len(t.times), t.duration())
+	picks, err := m.sample(ctx, t)
+	if err != nil {
+		return nil, err
 	}
-	if len(t.keys) > 0 && t.flaw == nil {
+	if t.seekable && t.flaw == nil {
 		if p, err := m.pick(ctx, t, picks, true); err == nil && p.damage.count == 0 && p.leftOut == 0 {
 			return p.file(), nil
 		}
@@ -97,6 +97,38 @@ func (m *maker) clip(ctx context.Context, t *timeline) (*tensor.File, error) {
 		}
 	}
 	return p.file(), nil
+}
+
+// sample chooses positions in t as the request says, ascending.
+func (m *maker) sample(ctx context.Context, t *timeline) (picks []int, err error) {
+	w, s := t.window(m.req.Start, m.req.End), m.req.Sampling
+	if w.frames() == 0 {
+		return nil, fail(job.InputNoFrames, "none of its %d frames, %.3f s, is in start..end", len(t.times), t.duration())
+	}
+	switch s.Strategy {
+	case job.StrategyFPS:
+		picks = byRate(t.times, w, orZero(m.req.Start), s.FPS, s.Count)
+	case job.StrategyKeyframes:
+		picks = byKey(t, w, s.Count)
+	case job.StrategyScene:
+		var scores []float64
+		if scores, err = m.sceneScores(ctx, t, w); err == nil {
+			picks = byScene(scores, w, s.Count)
+		}
+	default:
+		picks = uniform(w, s.Count)
+	}
+	if len(picks) == 0 && err == nil {
+		err = fail(job.InputNoFrames, "none of its %d frames in start..end is a key frame", w.frames())
+	}
+	return picks, err
+}
+
+func orZero(s *float64) float64 {
+	if s == nil {
+		return 0
+	}
+	return *s
 }
 
 // pick decodes what is needed for the picks, or everything up to the last of them.

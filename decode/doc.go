@@ -11,7 +11,7 @@
 //	source.go    byte ranges as FFmpeg's custom IO
 //	input.go     open the container, check limits, pick the video stream
 //	timeline.go  every frame's time: from the packets, or by decoding where packets do not tell
-//	sample.go    which of them are wanted
+//	sample.go    which of them are wanted; scene.go looks for cuts
 //	pictures.go  decode in order and pick exactly those
 //	rgb.go       colours and rotation
 //	clip.go      the safetensors file

@@ -79,7 +79,7 @@ func TestHopEqualsWalk(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				picks := sample(line.times, nil, nil, count)
+				picks := uniform(line.window(nil, nil), count)
 				walked, err := m.pick(t.Context(), line, picks, false)
 				if err != nil {
 					t.Fatal(err)
@@ -111,7 +111,7 @@ func BenchmarkPick(b *testing.B) {
 			if err != nil {
 				b.Fatal(err)
 			}
-			picks := sample(line.times, nil, nil, 4)
+			picks := uniform(line.window(nil, nil), 4)
 			for b.Loop() {
 				if _, err := m.pick(b.Context(), line, picks, hop); err != nil {
 					b.Fatal(err)

@@ -20,8 +20,8 @@ type picker struct {
 	picks     []int // positions in the timeline that are wanted, ascending
 	wanted    []int // those of them still to come
 	hops      bool  // over what is not needed
-	seen      int   // frames that came by
-	stream    turn  // as the stream is to be shown
+	finder    finder
+	stream    turn // as the stream is to be shown
 	converter converter
 	damage    damage
 	leftOut   int // wanted frames that are damaged or never came
@@ -36,7 +36,7 @@ type picker struct {
 }
 
 func newPicker(req wire.Request, in *input, t *timeline, picks []int) *picker {
-	p := &picker{req: req, timeline: t, picks: picks, wanted: picks, stream: upright(), damage: damage{limit: req.Limits.DecodeErrors}}
+	p := &picker{req: req, timeline: t, finder: finder{timeline: t}, picks: picks, wanted: picks, stream: upright(), converter: converter{color: req.Color}, damage: damage{limit: req.Limits.DecodeErrors}}
 	if m, ok := in.streamMatrix(); ok {
 		p.stream = m.turn()
 	}
@@ -115,8 +115,7 @@ func (p *picker) isNear(pts int64) bool {
 
 // show takes f if it is the next that is wanted.
 func (p *picker) show(f *astiav.Frame) (more bool, err error) {
-	position := p.position(f)
-	p.seen++
+	position := p.finder.next(f)
 	for len(p.wanted) > 0 && p.wanted[0] < position {
 		p.wanted = p.wanted[1:]
 		p.leftOut++
@@ -130,14 +129,6 @@ func (p *picker) show(f *astiav.Frame) (more bool, err error) {
 		return false, err
 	}
 	return !(p.hops && taken && p.isFar(position)), nil
-}
-
-// position of f in the timeline; -1 for a frame that the timeline lacks.
-func (p *picker) position(f *astiav.Frame) int {
-	if p.timeline.counted {
-		return p.seen
-	}
-	return p.timeline.find(f.Pts())
 }
 
 func (p *picker) take(f *astiav.Frame, position int) error {

@@ -1,9 +1,12 @@
 package decode
 
 import (
+	"math"
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 )
 
 // The expectations are numpy's: list(np.linspace(0, total-1, n, dtype=int)).
@@ -27,9 +30,9 @@ func TestLinspaceEqualsNumpy(t *testing.T) {
 	}
 }
 
-func TestSampleStaysInWindow(t *testing.T) {
+func TestUniformStaysInWindow(t *testing.T) {
 	t.Parallel()
-	times := []float64{0, 0.5, 1, 1.5, 2, 10, 20}
+	line := &timeline{times: []float64{0, 0.5, 1, 1.5, 2, 10, 20}}
 	at := func(s float64) *float64 { return &s }
 	for _, c := range []struct {
 		name       string
@@ -47,7 +50,91 @@ func TestSampleStaysInWindow(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			if diff := cmp.Diff(c.want, sample(times, c.start, c.end, c.count)); diff != "" {
+			if diff := cmp.Diff(c.want, uniform(line.window(c.start, c.end), c.count), cmpopts.EquateEmpty()); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestByRateTakesWhatIsOnTheScreen(t *testing.T) {
+	t.Parallel()
+	steady := make([]float64, 100) // 25 frames a second, in milliseconds as Matroska has them
+	for i := range steady {
+		steady[i] = math.Round(float64(i)*1000/25) / 1000
+	}
+	uneven := []float64{0, 0.1, 0.2, 3.05, 3.1}
+	for _, c := range []struct {
+		name       string
+		times      []float64
+		w          window
+		start, fps float64
+		count      int
+		want       []int
+	}{
+		{"one a second", steady, window{0, 100}, 0, 1, 64, []int{0, 25, 50, 75}},
+		{"a third of the rate", steady, window{0, 10}, 0, 25. / 3, 64, []int{0, 3, 6, 9}},
+		{"more than there are", steady, window{0, 5}, 0, 100, 64, []int{0, 1, 2, 3, 4}},
+		{"a frame that lasts is taken once", uneven, window{0, 5}, 0, 1, 64, []int{0, 2}},
+		{"from a start between frames", steady, window{26, 100}, 1.01, 1, 64, []int{26, 50, 75}},
+		{"over the cap", steady, window{0, 100}, 0, 25, 8, []int{0, 14, 28, 42, 56, 70, 84, 99}},
+		{"one frame", []float64{0}, window{0, 1}, 0, 2, 8, []int{0}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			if diff := cmp.Diff(c.want, byRate(c.times, c.w, c.start, c.fps, c.count)); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestByKey(t *testing.T) {
+	t.Parallel()
+	line := &timeline{pts: []int64{0, 1, 2, 3, 4, 5, 6, 7, 8}, keys: []int64{-2, 0, 3, 4, 6, 8}} // one is hidden
+	for _, c := range []struct {
+		w     window
+		count int
+		want  []int
+	}{
+		{window{0, 9}, 8, []int{0, 3, 4, 6, 8}},
+		{window{0, 9}, 3, []int{0, 4, 8}},
+		{window{1, 8}, 8, []int{3, 4, 6}},
+		{window{1, 3}, 8, nil},
+	} {
+		if diff := cmp.Diff(c.want, byKey(line, c.w, c.count), cmpopts.EquateEmpty()); diff != "" {
+			t.Errorf("%v, %d (-want +got):\n%s", c.w, c.count, diff)
+		}
+	}
+}
+
+func TestByScene(t *testing.T) {
+	t.Parallel()
+	still := make([]float64, 17)
+	cut := slices.Clone(still)
+	cut[4], cut[9], cut[10] = 30, 80, 30
+	for _, c := range []struct {
+		name   string
+		scores []float64
+		count  int
+		want   []int
+	}{
+		{"nothing happens", still, 4, []int{0, 4, 8, 12}},
+		{"every cut", cut, 4, []int{0, 4, 9, 10}},
+		{"the hardest cuts", cut, 2, []int{0, 9}},
+		{"of equal ones the first", cut, 3, []int{0, 4, 9}},
+		{"between cuts", cut, 6, []int{0, 4, 6, 9, 10, 13}},
+		{"all there are", []float64{0, 50, 0}, 9, []int{0, 1, 2}},
+		{"one", cut, 1, []int{0}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			w := window{100, 100 + len(c.scores)}
+			got := byScene(c.scores, w, c.count)
+			for i := range got {
+				got[i] -= w.first
+			}
+			if diff := cmp.Diff(c.want, got); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
 		})

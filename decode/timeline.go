@@ -13,12 +13,13 @@ import (
 
 // timeline is every frame that a player would show, in the order of showing.
 type timeline struct {
-	pts     []int64      // in the stream's time base, ascending
-	times   []float64    // seconds from the first frame
-	lost    int          // frames that may be missing from it, for they could not be decoded
-	counted bool         // by decoding: frames are found by their number, else by their PTS
-	keys    []int64      // PTS of the frames where decoding can begin, ascending; none where it cannot but at the beginning
-	flaw    *job.Failure // what keeps it from being all that the file declares; nil where nothing does
+	pts      []int64      // in the stream's time base, ascending
+	times    []float64    // seconds from the first frame
+	lost     int          // frames that may be missing from it, for they could not be decoded
+	counted  bool         // by decoding: frames are found by their number, else by their PTS
+	keys     []int64      // PTS of key frames, ascending; some may be hidden
+	seekable bool         // decoding can begin at each of them
+	flaw     *job.Failure // what keeps it from being all that the file declares; nil where nothing does
 }
 
 // keyBefore returns the PTS of the last key frame from which the frame at
@@ -26,7 +27,7 @@ type timeline struct {
 // shown before a key frame but stored after it may need the one before.
 func (t *timeline) keyBefore(position int) (pts int64, ok bool) {
 	i := sort.Search(len(t.keys), func(i int) bool { return t.keys[i] > t.pts[position] })
-	if i == 0 {
+	if i == 0 || !t.seekable {
 		return 0, false
 	}
 	return t.keys[i-1], true
@@ -118,10 +119,9 @@ func (s *packetScan) finish(in *input, readErr error) bool {
 	if keys := s.table.keys; len(keys) > 0 {
 		pts = slices.DeleteFunc(pts, func(v int64) bool { return v < keys[0] })
 	}
-	if !in.seekable() || !slices.IsSorted(s.table.keys) {
-		s.table.keys = nil
-	}
 	s.table.pts = pts
+	s.table.seekable = in.seekable() && slices.IsSorted(s.table.keys)
+	slices.Sort(s.table.keys)
 	s.table.flaw = containerFlaw(readErr)
 	if declared := in.stream.NbFrames(); s.seen < declared && !s.noPTS && isMP4(in) {
 		s.table.flaw = fail(job.InputTruncated, "%d of %d frames are there", s.seen, declared)
@@ -134,6 +134,9 @@ func fromDecoding(ctx context.Context, in *input) (*timeline, error) {
 	t, d := &timeline{counted: true}, &damage{limit: unlimited}
 	readErr := in.pictures(ctx, d, func(f *astiav.Frame) (bool, error) {
 		t.pts = append(t.pts, t.next(timestamp(f)))
+		if f.KeyFrame() {
+			t.keys = append(t.keys, t.pts[len(t.pts)-1])
+		}
 		return true, nil
 	})
 	if t.flaw = containerFlaw(readErr); t.flaw != nil {
@@ -165,6 +168,21 @@ func (t *timeline) next(pts int64) int64 {
 		return 0
 	}
 	return pts
+}
+
+// finder finds frames in a timeline as they come by in order of showing.
+type finder struct {
+	timeline *timeline
+	seen     int
+}
+
+// next is the position of f; -1 for a frame that the timeline lacks.
+func (r *finder) next(f *astiav.Frame) int {
+	r.seen++
+	if r.timeline.counted {
+		return r.seen - 1
+	}
+	return r.timeline.find(f.Pts())
 }
 
 func (t *timeline) lastGap() int64 {

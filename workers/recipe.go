@@ -20,6 +20,8 @@ type clipRecipe struct {
 	End          *float64 `json:"end"`
 	Size         int      `json:"size"`
 	Resize       string   `json:"resize"`
+	Fill         [3]uint8 `json:"fill"`
+	Color        string   `json:"color"`
 	AllowPartial bool     `json:"allow_partial"`
 	DecodeErrors int      `json:"decode_errors"`
 	Decoder      string   `json:"decoder"` // build of winnow-decode
@@ -65,9 +67,9 @@ func frameCount(spec job.Spec, b *bundle.Bundle) int {
 // sharedKeys are the keys of what a video's questions share.
 func sharedKeys(source string, item job.Item, spec job.Spec, b *bundle.Bundle, decoder string, e Encoder) workflows.Keys {
 	clip := artifact.Clip(source, clipRecipe{
-		Strategy: spec.Frames.Strategy, Count: frameCount(spec, b), FPS: spec.Frames.FPS,
+		Strategy: string(spec.Frames.Strategy), Count: frameCount(spec, b), FPS: spec.Frames.FPS,
 		Start: item.Start, End: item.End,
-		Size: b.Image.Size, Resize: string(b.Image.Resize),
+		Size: b.Image.Size, Resize: string(b.Image.Resize), Fill: meanColour(b.Image), Color: string(spec.Frames.Color),
 		AllowPartial: spec.AllowPartial, DecodeErrors: spec.Limits.DecodeErrors, Decoder: decoder,
 	})
 	encoder := b.Files[bundle.VisionFile].SHA256

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/winnow-video/winnow/decode/client"
+	"github.com/winnow-video/winnow/workflows/job"
 )
 
 // patches are four frames of one colour each.
@@ -167,4 +168,34 @@ func TestAnimationIsAClip(t *testing.T) {
 			t.Fatalf("frame %d shows %d", i, got)
 		}
 	}
+}
+
+// The .rgb files are what PyAV 12.3.0 makes of the videos beside them:
+// [f.to_ndarray(format="rgb24") for f in av.open(path).decode(video=0)].
+func TestColourAsPyAVConverts(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"tagged709.mkv", "full.avi", "ten.mkv"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			path := filepath.Join("testdata", "pyav", name)
+			want := read(t, strings.TrimSuffix(path, filepath.Ext(path))+".rgb")
+			req := frames(2)
+			req.Color = job.ColorPyAV
+			if got := mustDecode(t, path, req).Frames.Data; !bytes.Equal(got, want) {
+				t.Errorf("differs by up to %d levels", farthest(got, want))
+			}
+		})
+	}
+}
+
+// farthest is the largest difference between two byte strings, 255 where their lengths differ.
+func farthest(a, b []byte) int {
+	if len(a) != len(b) {
+		return 255
+	}
+	most := 0
+	for i := range a {
+		most = max(most, int(a[i])-int(b[i]), int(b[i])-int(a[i]))
+	}
+	return most
 }

@@ -16,12 +16,19 @@ import (
 )
 
 const framesLong = `Decode the frames that a model would look at, and draw them as one picture: a contact
-sheet with each frame's number and time. Uniform sampling, as jobs do: of total frames,
-frame ⌊i·(total−1)/(n−1)⌋ for i in 0…n−1.`
+sheet with each frame's number and time. Frames are chosen as jobs choose them, of those
+shown in --start..--end:
+
+  uniform    by number: of N frames, ⌊i·(N−1)/(n−1)⌋ for i in 0…n−1
+  fps        what is on the screen at every 1/fps seconds; over --count, uniform
+  keyframes  those that were stored whole; over --count, evenly many of them
+  scene      the first of each scene, by FFmpeg's scene score; then between them`
 
 // framesFlags are the flags of `winnow frames`.
 type framesFlags struct {
-	count  int
+	frames job.Frames
+	start  float64
+	end    float64
 	size   int
 	resize string
 	out    string
@@ -30,13 +37,15 @@ type framesFlags struct {
 }
 
 func (a *app) framesCommand() *cobra.Command {
-	var f framesFlags
+	f := framesFlags{frames: job.Frames{Count: 8}}
 	c := &cobra.Command{
 		Use: "frames VIDEO", Short: "Draw the sampled frames of a video as a contact sheet", Long: framesLong,
-		Example: "  winnow frames clip.mp4 --count 8 --out clip.png\n  winnow frames clip.mp4 --json",
+		Example: "  winnow frames clip.mp4 --count 8 --out clip.png\n  winnow frames clip.mp4 --strategy scene --start 60 --end 90 --json",
 		Args:    exactArgs("VIDEO"),
 	}
-	c.Flags().IntVar(&f.count, "count", 8, "frames")
+	bindFrames(c.Flags(), &f.frames, "count")
+	c.Flags().Float64Var(&f.start, "start", 0, "seconds from the first frame")
+	c.Flags().Float64Var(&f.end, "end", 0, "seconds from the first frame, included; 0 is the last frame")
 	c.Flags().IntVar(&f.size, "size", 0, "edge of the square that the model sees; 0 draws frames as they are")
 	c.Flags().StringVar(&f.resize, "resize", string(wire.ShortestCrop), "how a frame becomes a square: shortest_crop, squash, pad")
 	c.Flags().StringVar(&f.out, "out", "", "PNG to write (default: VIDEO's name with .png, here)")
@@ -52,7 +61,11 @@ func (a *app) framesCommand() *cobra.Command {
 			return err
 		}
 		defer video.Close()
-		clip, err := client.Decoder{Path: path}.Run(c.Context(), f.request(args[0]), video)
+		req, err := f.request(args[0])
+		if err != nil {
+			return err
+		}
+		clip, err := client.Decoder{Path: path}.Run(c.Context(), req, video)
 		if err != nil {
 			return err
 		}
@@ -61,11 +74,23 @@ func (a *app) framesCommand() *cobra.Command {
 	return c
 }
 
-func (f framesFlags) request(video string) wire.Request {
-	return wire.Request{
-		Container: filepath.Ext(video), Sampling: wire.Sampling{Count: f.count},
-		Image: wire.Image{Size: f.size, Resize: wire.Resize(f.resize)}, Limits: f.limits,
+func (f framesFlags) request(video string) (wire.Request, error) {
+	frames := f.frames.WithDefaults()
+	if frames.Count == 0 {
+		frames.Count = 8
 	}
+	req := wire.Request{
+		Container: filepath.Ext(video), Start: &f.start,
+		Sampling: wire.Sampling{Strategy: frames.Strategy, Count: frames.Count, FPS: frames.FPS},
+		Image:    wire.Image{Size: f.size, Resize: wire.Resize(f.resize)}, Color: frames.Color, Limits: f.limits,
+	}
+	if f.end != 0 {
+		req.End = &f.end
+	}
+	if err := frames.Validate(); err != nil {
+		return req, usageError(err)
+	}
+	return req, nil
 }
 
 func (a *app) showFrames(f framesFlags, video string, clip *client.Clip) error {
@@ -102,5 +127,7 @@ func (a *app) printFrames(video string, clip *client.Clip) error {
 	for i := range frames {
 		frames[i] = frameInfo{clip.Index[i], clip.PTS[i]}
 	}
-	return json.NewEncoder(a.out).Encode(map[string]any{"video": video, "info": clip.Info, "frames": frames})
+	return json.NewEncoder(a.out).Encode(map[string]any{
+		"video": video, "info": clip.Info, "frames": frames, "bytes_fetched": clip.Fetched,
+	})
 }

@@ -56,7 +56,12 @@ func bundleError(err error) error {
 }
 
 func fitsBundle(spec job.Spec, m *bundle.Manifest) error {
-	if fixed := m.Frames.Fixed; fixed != 0 && spec.Frames.Count != 0 && spec.Frames.Count != fixed {
+	fixed := m.Frames.Fixed
+	if s := spec.Frames.Strategy; fixed != 0 && (s == job.StrategyFPS || s == job.StrategyKeyframes) {
+		return fmt.Errorf("frames.strategy: %s may give fewer frames than the %d that the model of %s takes: want %s or %s",
+			s, fixed, spec.Bundle, job.StrategyUniform, job.StrategyScene)
+	}
+	if fixed != 0 && spec.Frames.Count != 0 && spec.Frames.Count != fixed {
 		return fmt.Errorf("frames.count: %d, but the model of %s takes %d", spec.Frames.Count, spec.Bundle, fixed)
 	}
 	return nil

@@ -1,8 +1,10 @@
 package main
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -29,8 +31,7 @@ func bindSpec(set *pflag.FlagSet, spec *job.Spec, pruning *job.Pruning) {
 	set.StringVar(&spec.Name, "name", spec.Name, "name of the job (default: the job file's name)")
 	set.StringVar(&spec.Manifest, "manifest", spec.Manifest, "file of items, one JSON object a line")
 	set.StringVar(&spec.Bundle, "bundle", spec.Bundle, "folder of the model bundle")
-	set.IntVar(&spec.Frames.Count, "frames", spec.Frames.Count, "frames per video (default: the bundle's)")
-	set.StringVar(&spec.Frames.Strategy, "strategy", spec.Frames.Strategy, "how frames are chosen: uniform (default)")
+	bindFrames(set, &spec.Frames, "frames")
 	bindPruning(set, pruning)
 	bindGeneration(set, &spec.Generate)
 	set.StringVar((*string)(&spec.Fit), "fit", string(spec.Fit), "where prompt and tokens exceed the context: refuse (default), trim")
@@ -40,6 +41,28 @@ func bindSpec(set *pflag.FlagSet, spec *job.Spec, pruning *job.Pruning) {
 	set.StringVar(&spec.Team, "team", spec.Team, "fairness key shared by a team's jobs")
 	set.Float64Var(&spec.Budget.FailureShare, "budget-failure-share", spec.Budget.FailureShare, "stop when this share of the ended items failed")
 	set.StringToStringVar(&spec.Labels, "label", spec.Labels, "key=value, kept with the job")
+}
+
+// bindFrames gives set the flags of which frames are taken; count is the name of that of the number.
+func bindFrames(set *pflag.FlagSet, f *job.Frames, count string) {
+	most := "the bundle's"
+	if f.Count != 0 {
+		most = strconv.Itoa(f.Count)
+	}
+	set.IntVar(&f.Count, count, 0, fmt.Sprintf("frames per video, at most (default: %s; %d with --fps)", most, job.DefaultMostFrames))
+	set.Float64Var(&f.FPS, "fps", f.FPS, "frames a second instead")
+	set.StringVar((*string)(&f.Strategy), "strategy", string(f.Strategy), "how frames are chosen: "+listed(job.Strategies()))
+	set.StringVar((*string)(&f.Color), "color", string(f.Color), "how pictures become RGB: "+listed(job.Colors()))
+}
+
+// listed names the values of a flag, the first of which is its default.
+func listed[T ~string](values []T) string {
+	names := make([]string, len(values))
+	for i, v := range values {
+		names[i] = string(v)
+	}
+	names[0] += " (default)"
+	return strings.Join(names, ", ")
 }
 
 func bindPruning(set *pflag.FlagSet, p *job.Pruning) {

@@ -20,16 +20,16 @@ import (
 
 // Info is what a clip says of its video.
 type Info struct {
-	TotalFrames int      // in the whole stream
-	DurationS   float64  // from the first frame to the end of the last, seconds
-	Width       int      // of a frame as shown, rotation applied, pixels
-	Height      int      //
-	FPS         float64  // mean, frames a second; 0 for an image
-	Codec       string   // as FFmpeg names it: h264
-	Container   string   // as FFmpeg names it: mov,mp4,…
-	Rotation    int      // degrees clockwise that frames were turned by: 0, 90, 180, 270
-	Decoder     string   // build of winnow-decode
-	Degraded    []string // job.Degraded… values
+	TotalFrames int      `json:"total_frames"`       // in the whole stream
+	DurationS   float64  `json:"duration_s"`         // from the first frame to the end of the last, seconds
+	Width       int      `json:"width"`              // of a frame as shown, rotation applied, pixels
+	Height      int      `json:"height"`             //
+	FPS         float64  `json:"fps"`                // mean, frames a second; 0 for an image
+	Codec       string   `json:"codec"`              // as FFmpeg names it: h264
+	Container   string   `json:"container"`          // as FFmpeg names it: mov,mp4,…
+	Rotation    int      `json:"rotation"`           // degrees clockwise that frames were turned by: 0, 90, 180, 270
+	Decoder     string   `json:"decoder"`            // build of winnow-decode
+	Degraded    []string `json:"degraded,omitempty"` // job.Degraded… values
 }
 
 // Metadata is i as a safetensors file stores it.

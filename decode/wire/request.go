@@ -24,23 +24,16 @@ type Request struct {
 	End          *float64   `json:"end,omitempty"`           // seconds from the first frame, included; nil: the last frame
 	Sampling     Sampling   `json:"sampling"`                //
 	Image        Image      `json:"image"`                   //
-	Color        Color      `json:"color,omitempty"`         // default ColorTagged
+	Color        job.Color  `json:"color,omitempty"`         // default job.ColorTagged
 	Limits       job.Limits `json:"limits"`                  // zero fields: their defaults
 	AllowPartial bool       `json:"allow_partial,omitempty"` // good frames of a damaged video are a clip, marked as degraded
 }
 
-// Strategy names how frames are chosen.
-type Strategy string
-
-// Uniform chooses by frame index: of total frames between start and end,
-// n = min(total, Count), frame ⌊i·(total−1)/(n−1)⌋ for i in 0..n−1: the first and
-// the last included.
-const Uniform Strategy = "uniform"
-
 // Sampling says which frames a clip has.
 type Sampling struct {
-	Strategy Strategy `json:"strategy,omitempty"` // default Uniform
-	Count    int      `json:"count"`              // frames at most
+	Strategy job.Strategy `json:"strategy,omitempty"` // default job.StrategyUniform
+	Count    int          `json:"count"`              // frames at most
+	FPS      float64      `json:"fps,omitempty"`      // frames a second, of job.StrategyFPS
 }
 
 // MaxCount bounds Sampling.Count.
@@ -66,23 +59,16 @@ type Image struct {
 // MaxSize bounds Image.Size.
 const MaxSize = 4096
 
-// Color names how a picture becomes RGB.
-type Color string
-
-// ColorTagged converts with the matrix and range that the stream is tagged with;
-// untagged is BT.601, limited range, as in swscale.
-const ColorTagged Color = "tagged"
-
 // WithDefaults fills in what was left out.
 func (r Request) WithDefaults() Request {
 	if r.Sampling.Strategy == "" {
-		r.Sampling.Strategy = Uniform
+		r.Sampling.Strategy = job.StrategyUniform
 	}
 	if r.Image.Resize == "" {
 		r.Image.Resize = ShortestCrop
 	}
 	if r.Color == "" {
-		r.Color = ColorTagged
+		r.Color = job.ColorTagged
 	}
 	r.Limits = job.Spec{Limits: r.Limits}.WithDefaults().Limits
 	return r
@@ -101,11 +87,12 @@ func (r Request) Validate() error {
 		{seconds(r.Start), "start: want a number of seconds, 0 or more"},
 		{seconds(r.End), "end: want a number of seconds, 0 or more"},
 		{r.Start == nil || r.End == nil || *r.Start <= *r.End, "end: lies before start"},
-		{r.Sampling.Strategy == Uniform, fmt.Sprintf("sampling.strategy: %q: want %s", r.Sampling.Strategy, Uniform)},
+		{slices.Contains(job.Strategies(), r.Sampling.Strategy), fmt.Sprintf("sampling.strategy: %q: want one of %v", r.Sampling.Strategy, job.Strategies())},
+		{rate(r.Sampling), fmt.Sprintf("sampling.fps: %g: want 0.001 to 1000 with strategy fps, and none with another", r.Sampling.FPS)},
 		{1 <= r.Sampling.Count && r.Sampling.Count <= MaxCount, fmt.Sprintf("sampling.count: %d: want 1 to %d", r.Sampling.Count, MaxCount)},
 		{0 <= r.Image.Size && r.Image.Size <= MaxSize, fmt.Sprintf("image.size: %d: want 0 to %d", r.Image.Size, MaxSize)},
 		{slices.Contains(resizes(), r.Image.Resize), fmt.Sprintf("image.resize: %q: want one of %v", r.Image.Resize, resizes())},
-		{r.Color == ColorTagged, fmt.Sprintf("color: %q: want %s", r.Color, ColorTagged)},
+		{slices.Contains(job.Colors(), r.Color), fmt.Sprintf("color: %q: want one of %v", r.Color, job.Colors())},
 		{r.Limits.Pixels > 0, "limits.pixels: want more than 0"},
 		{r.Limits.Duration > 0, "limits.duration: want more than 0"},
 		{r.Limits.Bytes > 0, "limits.bytes: want more than 0"},
@@ -121,6 +108,13 @@ func (r Request) Validate() error {
 }
 
 func resizes() []Resize { return []Resize{ShortestCrop, Squash, Pad} }
+
+func rate(s Sampling) bool {
+	if s.Strategy != job.StrategyFPS {
+		return s.FPS == 0
+	}
+	return 1e-3 <= s.FPS && s.FPS <= 1000
+}
 
 func seconds(s *float64) bool {
 	return s == nil || (*s >= 0 && !math.IsInf(*s, 0) && !math.IsNaN(*s))

@@ -19,8 +19,8 @@ func TestRequestDefaults(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := Request{
-		V: 1, Size: 9, Sampling: Sampling{Strategy: Uniform, Count: 8},
-		Image: Image{Size: 96, Resize: ShortestCrop}, Color: ColorTagged,
+		V: 1, Size: 9, Sampling: Sampling{Strategy: job.StrategyUniform, Count: 8},
+		Image: Image{Size: 96, Resize: ShortestCrop}, Color: job.ColorTagged,
 		Limits: job.Spec{Limits: job.Limits{Wall: 5 * time.Second}}.WithDefaults().Limits,
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -65,6 +65,8 @@ func TestRequestRefusals(t *testing.T) {
 		{"start", `{"v":1,"start":-1,"sampling":{"count":1}}`, job.ConfigInvalid, "start:"},
 		{"end", `{"v":1,"end":-0.5,"sampling":{"count":1}}`, job.ConfigInvalid, "end:"},
 		{"end before start", `{"v":1,"start":2,"end":1,"sampling":{"count":1}}`, job.ConfigInvalid, "end: lies before start"},
+		{"rate", `{"v":1,"sampling":{"strategy":"fps","count":1}}`, job.ConfigInvalid, "sampling.fps:"},
+		{"rate of another strategy", `{"v":1,"sampling":{"fps":2,"count":1}}`, job.ConfigInvalid, "sampling.fps:"},
 		{"strategy", `{"v":1,"sampling":{"strategy":"best","count":1}}`, job.ConfigInvalid, "sampling.strategy:"},
 		{"count 0", `{"v":1}`, job.ConfigInvalid, "sampling.count:"},
 		{"count", `{"v":1,"sampling":{"count":4097}}`, job.ConfigInvalid, "sampling.count:"},

@@ -28,10 +28,60 @@ func NewSpec() Spec { return Spec{Priority: 1} }
 
 // Frames says which frames of a video are looked at.
 type Frames struct {
-	Count    int     `json:"count,omitempty" yaml:"count,omitempty"`       // default: the bundle's
-	FPS      float64 `json:"fps,omitempty" yaml:"fps,omitempty"`           // instead of count
-	Strategy string  `json:"strategy,omitempty" yaml:"strategy,omitempty"` // default uniform
+	Count    int      `json:"count,omitempty" yaml:"count,omitempty"`       // default: the bundle's; with fps the most there are, 64
+	FPS      float64  `json:"fps,omitempty" yaml:"fps,omitempty"`           // frames a second, of strategy fps
+	Strategy Strategy `json:"strategy,omitempty" yaml:"strategy,omitempty"` // default uniform, or fps where that is given
+	Color    Color    `json:"color,omitempty" yaml:"color,omitempty"`       // default tagged
 }
+
+// Strategy names how frames are chosen. Every strategy chooses among the N
+// frames that are shown in an item's start..end, and n = min(count, N) at most.
+type Strategy string
+
+// The strategies.
+const (
+	// StrategyUniform takes frame ⌊i·(N−1)/(n−1)⌋ for i in 0..n−1, by index: the
+	// first and the last included.
+	StrategyUniform Strategy = "uniform"
+	// StrategyFPS takes what is on the screen at start + k/fps for k = 0, 1, …, each
+	// frame once; where that is more than count, StrategyUniform.
+	StrategyFPS Strategy = "fps"
+	// StrategyKeyframes takes the frames that were stored whole, as the container
+	// marks them; where that is more than count, every so many-th: of K, number
+	// ⌊i·(K−1)/(n−1)⌋.
+	StrategyKeyframes Strategy = "keyframes"
+	// StrategyScene takes the first frame and those that begin a scene: whose
+	// luma differs from the frame's before by a mean of m levels of 255, where
+	// min(m, |m−m′|) ≥ 10, m′ being the difference one frame earlier (FFmpeg's scene
+	// score, so that steady motion is no cut). Of more than n, those of the highest score;
+	// of fewer, the longest stretch without one is halved until there are n.
+	StrategyScene Strategy = "scene"
+)
+
+// Strategies are all there are.
+func Strategies() []Strategy {
+	return []Strategy{StrategyUniform, StrategyFPS, StrategyKeyframes, StrategyScene}
+}
+
+// DefaultMostFrames bounds StrategyFPS where no count does.
+const DefaultMostFrames = 64
+
+// Color names how a picture becomes RGB.
+type Color string
+
+// The conversions.
+const (
+	// ColorTagged converts with the matrix and range that the video is tagged
+	// with; untagged is BT.601, limited range.
+	ColorTagged Color = "tagged"
+	// ColorPyAV converts as PyAV's to_ndarray(format="rgb24") does, and with it the
+	// published pipelines: BT.601 whatever the tags say, and chroma interpolated
+	// bilinearly. For comparing with published numbers.
+	ColorPyAV Color = "pyav"
+)
+
+// Colors are all there are.
+func Colors() []Color { return []Color{ColorTagged, ColorPyAV} }
 
 // Pruning is one pruning setting. Every setting of a job is a variant of its items.
 type Pruning struct {

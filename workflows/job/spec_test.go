@@ -29,7 +29,7 @@ func TestSpecDefaults(t *testing.T) {
 	got, err := load(smallest)
 	want := job.Spec{
 		Name: "demo", Manifest: "m.jsonl", Bundle: "b",
-		Frames:   job.Frames{Strategy: "uniform"},
+		Frames:   job.Frames{Strategy: "uniform", Color: "tagged"},
 		Prune:    job.Prunings{job.DefaultPruning()},
 		Generate: job.Generation{Mode: job.ModeGenerate, MaxTokens: 32, TopP: 1},
 		Fit:      job.FitRefuse,

@@ -14,7 +14,7 @@ var namePattern = regexp.MustCompile(`^[a-z0-9][a-z0-9_-]{0,62}$`)
 // WithDefaults fills in what the author left out. Frames.Count stays 0 where
 // the bundle's default applies.
 func (s Spec) WithDefaults() Spec {
-	s.Frames.Strategy = orDefault(s.Frames.Strategy, "uniform")
+	s.Frames = s.Frames.WithDefaults()
 	if len(s.Prune) == 0 {
 		s.Prune = Prunings{DefaultPruning()}
 	}
@@ -28,6 +28,17 @@ func (s Spec) WithDefaults() Spec {
 	s.Fit = orDefault(s.Fit, FitRefuse)
 	s.Limits = s.Limits.withDefaults()
 	return s
+}
+
+// WithDefaults fills in what was left out; Count only where there is a rate.
+func (f Frames) WithDefaults() Frames {
+	f.Color = orDefault(f.Color, ColorTagged)
+	if f.FPS != 0 {
+		f.Strategy = orDefault(f.Strategy, StrategyFPS)
+		f.Count = orDefault(f.Count, DefaultMostFrames)
+	}
+	f.Strategy = orDefault(f.Strategy, StrategyUniform)
+	return f
 }
 
 func (p Pruning) withDefaults() Pruning {
@@ -64,7 +75,7 @@ func (s Spec) Validate(methods []string) error {
 		check(namePattern.MatchString(s.Name), "name", "%q: want lower-case letters, digits, _ and -, at most 63, starting with a letter or digit", s.Name),
 		check(s.Manifest != "", "manifest", "missing: name the file with one item a line"),
 		check(s.Bundle != "", "bundle", "missing: name the folder of a model bundle"),
-		s.Frames.validate(),
+		s.Frames.Validate(),
 		s.Generate.validate(),
 		check(s.Fit == FitRefuse || s.Fit == FitTrim, "fit", "%q: want refuse or trim", s.Fit),
 		s.Limits.validate(),
@@ -74,12 +85,15 @@ func (s Spec) Validate(methods []string) error {
 	)
 }
 
-func (f Frames) validate() error {
+// Validate checks Frames with their defaults filled in.
+func (f Frames) Validate() error {
 	return first(
 		check(f.Count >= 0, "frames.count", "%d: want at least 1", f.Count),
 		check(f.FPS == 0 || within(f.FPS, 1e-3, 1000), "frames.fps", "%g: want 0.001 to 1000", f.FPS),
-		check(f.FPS == 0, "frames.fps", "not supported yet: use frames.count"),
-		check(f.Strategy == "uniform", "frames.strategy", "%q: want uniform", f.Strategy),
+		check(slices.Contains(Strategies(), f.Strategy), "frames.strategy", "%q: want one of %v", f.Strategy, Strategies()),
+		check(f.FPS == 0 || f.Strategy == StrategyFPS, "frames.fps", "%g: strategy %s does not go by it: leave out one of them", f.FPS, f.Strategy),
+		check(f.FPS != 0 || f.Strategy != StrategyFPS, "frames.fps", "missing: strategy fps wants frames a second"),
+		check(slices.Contains(Colors(), f.Color), "frames.color", "%q: want one of %v", f.Color, Colors()),
 	)
 }
 

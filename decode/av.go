@@ -5,6 +5,7 @@ package decode
 #include <libavcodec/avcodec.h>
 #include <libavutil/display.h>
 #include <libavutil/frame.h>
+#include <libavutil/imgutils.h>
 #include <libavutil/pixdesc.h>
 #include <libswscale/swscale.h>
 
@@ -39,19 +40,52 @@ static int winnow_luma(struct SwsContext **sws, const AVFrame *f, uint8_t *dst, 
 	return sws_scale(*sws, (const uint8_t *const *)f->data, f->linesize, 0, f->height, planes, strides);
 }
 
+// winnow_by_planes says whether swscale converts f to planes of red, green and
+// blue as it does to packed RGB. It has vector code for the planes alone. Grey
+// and palettes take a way of their own, and what is RGB is best left as it is.
+static int winnow_by_planes(const AVFrame *f) {
+	const AVPixFmtDescriptor *d = av_pix_fmt_desc_get(f->format);
+	return d && d->nb_components >= 3 && !(d->flags & (AV_PIX_FMT_FLAG_RGB | AV_PIX_FMT_FLAG_PAL));
+}
+
+// winnow_pack packs planes, stride bytes a row, to RGB.
+static void winnow_pack(uint8_t *const planes[4], int stride, int width, int height, uint8_t *dst) {
+	for (int y = 0; y < height; y++) {
+		const uint8_t *g = planes[0] + (long)y * stride, *b = planes[1] + (long)y * stride, *r = planes[2] + (long)y * stride;
+		for (int x = 0; x < width; x++, dst += 3) {
+			dst[0] = r[x];
+			dst[1] = g[x];
+			dst[2] = b[x];
+		}
+	}
+}
+
+// winnow_scale converts f to packed RGB at dst, by planes or at once. sws is set up for that.
+static int winnow_scale(struct SwsContext *sws, const AVFrame *f, uint8_t *dst, int by_planes) {
+	uint8_t *packed[4] = {dst}, *planes[4];
+	int packed_strides[4] = {3 * f->width}, strides[4];
+	if (!by_planes) return sws_scale(sws, (const uint8_t *const *)f->data, f->linesize, 0, f->height, packed, packed_strides);
+	int ret = av_image_alloc(planes, strides, f->width, f->height, AV_PIX_FMT_GBRP, 64);
+	if (ret < 0) return ret;
+	ret = sws_scale(sws, (const uint8_t *const *)f->data, f->linesize, 0, f->height, planes, strides);
+	if (ret >= 0) winnow_pack(planes, strides[0], f->width, f->height, dst);
+	av_freep(&planes[0]);
+	return ret;
+}
+
 // winnow_rgb converts f to packed RGB at dst. sws holds the converter between calls.
 static int winnow_rgb(struct SwsContext **sws, const AVFrame *f, uint8_t *dst, int as_pyav) {
 	const int flags = as_pyav ? SWS_BILINEAR :
 		SWS_BICUBIC | SWS_ACCURATE_RND | SWS_FULL_CHR_H_INT | SWS_FULL_CHR_H_INP | SWS_BITEXACT;
-	uint8_t *planes[4] = {dst};
-	int strides[4] = {3 * f->width};
-	*sws = sws_getCachedContext(*sws, f->width, f->height, f->format, f->width, f->height, AV_PIX_FMT_RGB24,
-		flags, NULL, NULL, NULL);
+	const int by_planes = !as_pyav && winnow_by_planes(f);
+	*sws = sws_getCachedContext(*sws, f->width, f->height, f->format, f->width, f->height,
+		by_planes ? AV_PIX_FMT_GBRP : AV_PIX_FMT_RGB24, flags, NULL, NULL, NULL);
 	if (!*sws) return AVERROR(EINVAL);
-	if (as_pyav) return sws_scale(*sws, (const uint8_t *const *)f->data, f->linesize, 0, f->height, planes, strides);
-	const int *coefficients = sws_getCoefficients(f->colorspace);
-	sws_setColorspaceDetails(*sws, coefficients, winnow_full_range(f), coefficients, 1, 0, 1 << 16, 1 << 16);
-	return sws_scale(*sws, (const uint8_t *const *)f->data, f->linesize, 0, f->height, planes, strides);
+	if (!as_pyav) {
+		const int *coefficients = sws_getCoefficients(f->colorspace);
+		sws_setColorspaceDetails(*sws, coefficients, winnow_full_range(f), coefficients, 1, 0, 1 << 16, 1 << 16);
+	}
+	return winnow_scale(*sws, f, dst, by_planes);
 }
 */
 import "C"

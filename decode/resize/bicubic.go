@@ -29,7 +29,11 @@ type taps struct {
 // resample does columns before rows, and of the rows only those that are asked
 // for. An edge that keeps its length has single taps of weight 1.
 func resample(src Image, across, down window) Image {
-	columns, rows := allTaps(src.W, across), allTaps(src.H, down)
+	return weigh(src, allTaps(src.W, across), allTaps(src.H, down))
+}
+
+// weighInGo is weigh without vector instructions.
+func weighInGo(src Image, columns, rows []taps) Image {
 	first, last := rows[0].first, rows[len(rows)-1].end()
 	return vertical(horizontal(src, columns, first, last), rows, first)
 }

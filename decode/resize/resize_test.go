@@ -3,6 +3,7 @@ package resize
 import (
 	"encoding/json"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"testing"
 
@@ -77,4 +78,24 @@ func BenchmarkShortestCrop(b *testing.B) {
 			b.Fatal(err)
 		}
 	}
+}
+
+// The vectorised sums are the same integers as Go's, whatever the shape.
+func TestWeighEqualsGo(t *testing.T) {
+	t.Parallel()
+	rng := rand.New(rand.NewPCG(1, 2))
+	for range 300 {
+		src := picture(1+rng.IntN(90), 1+rng.IntN(90))
+		across, down := someWindow(rng), someWindow(rng)
+		want := weighInGo(src, allTaps(src.W, across), allTaps(src.H, down))
+		if diff := cmp.Diff(want, resample(src, across, down)); diff != "" {
+			t.Fatalf("%dx%d to %v, %v (-Go +vectorised):\n%s", src.W, src.H, across, down, diff)
+		}
+	}
+}
+
+func someWindow(rng *rand.Rand) window {
+	full := 1 + rng.IntN(120)
+	size := 1 + rng.IntN(full)
+	return window{full, rng.IntN(full - size + 1), size}
 }

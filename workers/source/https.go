@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"os"
 	"strings"
+	"syscall"
 
 	"github.com/winnow-video/winnow/workflows/artifact"
 	"github.com/winnow-video/winnow/workflows/job"
@@ -16,16 +17,28 @@ import (
 
 // page is a URL whose server reads by range and names the content by a strong ETag.
 type page struct {
+	link
 	client *http.Client
 	url    string
 	etag   string
 	size   int64
 }
 
-// openHTTPS asks for the first byte. A server that does not answer with a range
+func openHTTPS(ctx context.Context, o Opener, video string, maxBytes int64) (s Source, err error) {
+	at := o.origins().ofURL(video)
+	err = at.do(ctx, func(ctx context.Context) error {
+		s, err = o.probe(ctx, at, video, maxBytes)
+		return err
+	})
+	return s, err
+}
+
+// probe asks for the first byte. A server that does not answer with a range
 // and a strong ETag is downloaded whole instead.
-func openHTTPS(ctx context.Context, client *http.Client, video, scratch string, maxBytes int64) (Source, error) {
-	resp, err := get(ctx, client, video, "bytes=0-0", "")
+func (o Opener) probe(ctx context.Context, at *origin, video string, maxBytes int64) (Source, error) {
+	ctx, hush := context.WithCancelCause(ctx)
+	defer hush(nil)
+	resp, err := get(ctx, o.HTTPS, video, "bytes=0-0", "")
 	if err != nil {
 		return nil, err
 	}
@@ -33,16 +46,21 @@ func openHTTPS(ctx context.Context, client *http.Client, video, scratch string, 
 	etag := resp.Header.Get("ETag")
 	if ranged && strings.HasPrefix(etag, `"`) {
 		resp.Body.Close()
-		return &page{client: client, url: video, etag: etag, size: size}, nil
+		return newPage(at, o.HTTPS, video, etag, size), nil
 	}
 	if resp.StatusCode == http.StatusPartialContent {
 		resp.Body.Close()
-		if resp, err = get(ctx, client, video, "", ""); err != nil {
+		if resp, err = get(ctx, o.HTTPS, video, "", ""); err != nil {
 			return nil, err
 		}
 	}
 	defer resp.Body.Close()
-	return spool(ctx, resp.Body, scratch, maxBytes)
+	return spool(ctx, listener{resp.Body, at.limits.Silence, hush}, video, o.Scratch, maxBytes)
+}
+
+func newPage(at *origin, client *http.Client, video, etag string, size int64) *page {
+	broke := func(ctx context.Context, err error) error { return transportFailure(ctx, video, err) }
+	return &page{link: link{origin: at, failure: broke}, client: client, url: video, etag: etag, size: size}
 }
 
 // totalSize reads `Content-Range: bytes 0-0/12345`.
@@ -71,6 +89,10 @@ func get(ctx context.Context, client *http.Client, video, span, etag string) (*h
 	if err != nil {
 		return nil, transportFailure(ctx, video, err)
 	}
+	if later := asksToWait(resp); later != nil {
+		resp.Body.Close()
+		return nil, later
+	}
 	if resp.StatusCode >= 300 {
 		resp.Body.Close()
 		return nil, statusFailure(video, resp.StatusCode)
@@ -86,19 +108,26 @@ func (p *page) Size() int64  { return p.size }
 func (p *page) Close() error { return nil }
 
 func (p *page) ReadRange(ctx context.Context, b []byte, off int64) error {
-	span := fmt.Sprintf("bytes=%d-%d", off, off+int64(len(b))-1)
-	resp, err := get(ctx, p.client, p.url, span, p.etag)
+	return p.fill(ctx, b, func(ctx context.Context) (io.ReadCloser, error) {
+		return p.request(ctx, rangeOf(off, len(b)))
+	})
+}
+
+func (p *page) request(ctx context.Context, span string) (io.ReadCloser, error) {
+	resp, err := get(ctx, p.client, p.url, "bytes="+span, p.etag)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	defer resp.Body.Close()
-	if resp.StatusCode != http.StatusPartialContent || resp.Header.Get("ETag") != p.etag {
-		return changed("its ETag differs")
+	switch {
+	case resp.StatusCode != http.StatusPartialContent || resp.Header.Get("ETag") != p.etag:
+		err = changed("its ETag differs")
+	case !hasRange(resp.Header, span):
+		err = job.Fail(job.StageFetch, job.InputUnreachable, "%s answers another range than was asked for", Redacted(p.url))
+	default:
+		return resp.Body, nil
 	}
-	if _, err := io.ReadFull(resp.Body, b); err != nil {
-		return transportFailure(ctx, p.url, err)
-	}
-	return nil
+	resp.Body.Close()
+	return nil, err
 }
 
 // unsigned is the URL without the parameters that sign it: the same content is
@@ -128,8 +157,11 @@ func signs(param string) bool {
 }
 
 func transportFailure(ctx context.Context, video string, err error) error {
+	if stop := ended(ctx); stop != nil {
+		return stop
+	}
 	if ctx.Err() != nil {
-		return ctx.Err()
+		err = context.Cause(ctx)
 	}
 	var refused *refusedAddress
 	if errors.As(err, &refused) {
@@ -139,7 +171,7 @@ func transportFailure(ctx context.Context, video string, err error) error {
 	if errors.As(err, &about) {
 		err = about.Err // about names the URL, query and all
 	}
-	return job.Fail(job.StageFetch, job.InputUnreachable, "%s: %v", Redacted(video), err)
+	return &broken{job.Fail(job.StageFetch, job.InputUnreachable, "%s: %v", Redacted(video), err)}
 }
 
 func statusFailure(video string, status int) error {
@@ -152,7 +184,11 @@ func statusFailure(video string, status int) error {
 	case http.StatusPreconditionFailed:
 		code = job.InputChanged
 	}
-	return job.Fail(job.StageFetch, code, "%s answers %d %s", Redacted(video), status, http.StatusText(status))
+	err := job.Fail(job.StageFetch, code, "%s answers %d %s", Redacted(video), status, http.StatusText(status))
+	if status >= 500 {
+		return &broken{err}
+	}
+	return err
 }
 
 // spooled is a downloaded copy under the digest of its content, gone when closed.
@@ -162,25 +198,29 @@ type spooled struct {
 	digest string
 }
 
-func spool(ctx context.Context, body io.Reader, scratch string, maxBytes int64) (Source, error) {
+func spool(ctx context.Context, body io.Reader, video, scratch string, maxBytes int64) (Source, error) {
 	copied, err := os.CreateTemp(scratch, "source-*")
 	if err != nil {
 		return nil, err
 	}
 	s := &spooled{File: copied}
-	if err := s.fill(ctx, io.LimitReader(body, maxBytes+1)); err != nil {
+	if err := s.fill(ctx, io.LimitReader(body, maxBytes+1), video); err != nil {
 		s.Close()
 		return nil, err
 	}
 	return s, nil
 }
 
-func (s *spooled) fill(ctx context.Context, body io.Reader) (err error) {
+func (s *spooled) fill(ctx context.Context, body io.Reader, video string) (err error) {
 	if err := os.Remove(s.Name()); err != nil { // the open file is all that is needed of it
 		return err
 	}
-	if s.size, err = io.Copy(s.File, body); err != nil {
-		return transportFailure(ctx, "", err)
+	s.size, err = io.Copy(s.File, body)
+	switch {
+	case errors.Is(err, syscall.ENOSPC):
+		return job.Fail(job.StageFetch, job.CapacityDisk, "download %s: %v", Redacted(video), err)
+	case err != nil:
+		return transportFailure(ctx, video, err)
 	}
 	if _, err := s.Seek(0, io.SeekStart); err != nil {
 		return err

@@ -20,7 +20,7 @@ func PublicClient() *http.Client {
 			TLSHandshakeTimeout:   10 * time.Second,
 			ResponseHeaderTimeout: 30 * time.Second,
 			IdleConnTimeout:       time.Minute,
-			MaxIdleConnsPerHost:   4,
+			MaxIdleConnsPerHost:   16, // as many as OriginLimits lets read at once
 		},
 		CheckRedirect: onlyHTTPS,
 	}

@@ -1,7 +1,8 @@
 // Package source opens videos wherever a manifest may point: a local file, an
 // S3 object, an HTTPS URL. What comes out can be read by range and has an
 // identity, so that everything made of it can be found again; one whose content
-// changes in between is refused rather than mixed.
+// changes in between is refused rather than mixed. An origin far away is asked
+// for only so much at once, and left alone while it asks to wait.
 //
 // Package workers is its one user. Errors are failures of stage fetch.
 package source
@@ -33,9 +34,17 @@ type Source interface {
 // Opener opens sources. Its zero value opens none.
 type Opener struct {
 	Local   *Memo         // digests of local files; nil: files are refused
-	S3      *minio.Client // nil: s3:// is refused
+	S3      *minio.Client // nil: s3:// is refused; see S3Client
 	HTTPS   *http.Client  // nil: https:// is refused; see PublicClient
+	Origins *Origins      // limits that sources share; nil: each has the default limits to itself
 	Scratch string        // folder for what cannot be read by range
+}
+
+func (o Opener) origins() *Origins {
+	if o.Origins == nil {
+		return NewOrigins(OriginLimits{})
+	}
+	return o.Origins
 }
 
 // Open opens the video of an item: an absolute path, s3://bucket/key or an
@@ -55,9 +64,9 @@ func (o Opener) Open(ctx context.Context, video string, maxBytes int64) (Source,
 func (o Opener) open(ctx context.Context, video string, maxBytes int64) (Source, error) {
 	switch {
 	case strings.HasPrefix(video, "s3://") && o.S3 != nil:
-		return openS3(ctx, o.S3, video)
+		return openS3(ctx, o, video)
 	case strings.HasPrefix(video, "https://") && o.HTTPS != nil:
-		return openHTTPS(ctx, o.HTTPS, video, o.Scratch, maxBytes)
+		return openHTTPS(ctx, o, video, maxBytes)
 	case strings.HasPrefix(video, "/") && o.Local != nil:
 		return openFile(ctx, video, o.Local)
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/minio/minio-go/v7"
 	"go.temporal.io/sdk/client"
 
+	"github.com/winnow-video/winnow/workers/source"
 	"github.com/winnow-video/winnow/workflows"
 	"github.com/winnow-video/winnow/workflows/artifact"
 	"github.com/winnow-video/winnow/workflows/bus"
@@ -32,14 +33,15 @@ type Config struct {
 	Temporal   client.Client
 	Store      artifact.Store
 	Bus        Bus
-	S3         *minio.Client // reads s3:// videos; nil: they are refused
+	S3         *minio.Client // reads s3:// videos, see source.S3Client; nil: they are refused
 	DecodePath string        // winnow-decode; required on queue winnow-decode
 	StateDir   string        // digests of local files and scratch space
 	LocalFiles bool          // may manifests point at files of this machine?
 	Queues     []string      // task queues served; default all
 	Slots      Slots
 	Encoder    Encoder
-	Name       string // in records; default host-pid
+	Origins    source.OriginLimits // of what videos are read from
+	Name       string              // in records; default host-pid
 	Logger     *slog.Logger
 
 	// Serve makes sure that somebody serves the bundle in a folder; it is called

@@ -63,7 +63,9 @@ func newStages(ctx context.Context, cfg Config) (*stages, error) {
 		return nil, err
 	}
 	s := &stages{cfg: cfg, files: files}
-	s.sources = source.Opener{S3: cfg.S3, HTTPS: source.PublicClient(), Scratch: cfg.scratch()}
+	s.sources = source.Opener{
+		S3: cfg.S3, HTTPS: source.PublicClient(), Origins: source.NewOrigins(cfg.Origins), Scratch: cfg.scratch(),
+	}
 	if cfg.LocalFiles {
 		if s.sources.Local, err = source.OpenMemo(filepath.Join(cfg.StateDir, "sources.jsonl")); err != nil {
 			return nil, fmt.Errorf("worker: StateDir: %w", err)

@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/winnow-video/winnow/workers"
+	"github.com/winnow-video/winnow/workers/source"
 	"github.com/winnow-video/winnow/workflows/stack"
 )
 
@@ -19,11 +20,14 @@ ones add room, on this machine's other cores.`
 func (a *app) workerCommand() *cobra.Command {
 	var queues []string
 	var slots workers.Slots
+	var origins source.OriginLimits
 	c := &cobra.Command{Use: "worker", Short: "Serve task queues of a running stack", Long: workerLong, Args: exactArgs()}
 	c.Flags().StringSliceVar(&queues, "queue", nil, "queue to serve: winnow, winnow-call, winnow-decode (default all)")
 	c.Flags().IntVar(&slots.Main, "main-slots", 0, "pruning and bookkeeping at once (default: cores)")
 	c.Flags().IntVar(&slots.Decode, "decode-slots", 0, "videos decoded at once (default: cores)")
 	c.Flags().IntVar(&slots.Call, "call-slots", 0, "activities waiting for inference at once (default 64)")
+	c.Flags().IntVar(&origins.Concurrency, "origin-reads", 0, "reads at once from one origin of videos, S3 bucket or web host (default 16)")
+	c.Flags().Float64Var(&origins.PerSecond, "origin-rate", 0, "reads a second begun from one origin (default: as many as come)")
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		services, err := stack.ReadState(a.state)
 		if err != nil {
@@ -31,7 +35,7 @@ func (a *app) workerCommand() *cobra.Command {
 		}
 		log := a.logger()
 		log.Info("worker starting", "temporal", services.Temporal.Address, "queues", strings.Join(queues, ","))
-		return a.work(c.Context(), services, workers.Config{Queues: queues, Slots: slots, Logger: log})
+		return a.work(c.Context(), services, workers.Config{Queues: queues, Slots: slots, Origins: origins, Logger: log})
 	}
 	return c
 }
@@ -48,7 +52,7 @@ func (a *app) work(ctx context.Context, services stack.Services, cfg workers.Con
 	}
 	defer conn.close()
 	cfg.Temporal, cfg.Store, cfg.Bus = conn.temporal, conn.store, conn.bus
-	if cfg.S3, err = services.S3.Client(); err != nil {
+	if cfg.S3, err = source.S3Client(services.S3); err != nil {
 		return err
 	}
 	if cfg.DecodePath, err = program("winnow-decode"); err != nil {

@@ -62,6 +62,7 @@ func (d Decoder) Run(ctx context.Context, req wire.Request, src Source) (*Clip, 
 	}
 	cache := newCache(src)
 	bytes, err := child.tend(ctx, end, req, cache)
+	fetched := cache.close()
 	if err != nil {
 		return nil, err
 	}
@@ -69,7 +70,7 @@ func (d Decoder) Run(ctx context.Context, req wire.Request, src Source) (*Clip, 
 	if err != nil {
 		return nil, job.Fail(job.StageDecode, job.InternalError, "%v", err)
 	}
-	return &Clip{Clip: clip, Fetched: cache.fetched}, nil
+	return &Clip{Clip: clip, Fetched: fetched}, nil
 }
 
 // Build names the decoder's build: clips of different builds may differ.

@@ -15,7 +15,7 @@ func makeClip(ctx context.Context, req wire.Request, src *source) (*tensor.File,
 		return nil, err
 	}
 	m := &maker{req: req, src: src}
-	t, err := m.timeline(ctx, fromPackets)
+	t, err := m.timeline(ctx, skim, fromPackets)
 	if err != nil {
 		return nil, err
 	}
@@ -36,7 +36,7 @@ type maker struct {
 }
 
 func (m *maker) byDecoding(ctx context.Context) (*tensor.File, error) {
-	t, err := m.timeline(ctx, fromDecoding)
+	t, err := m.timeline(ctx, open, fromDecoding)
 	if err != nil {
 		return nil, err
 	}
@@ -44,7 +44,7 @@ func (m *maker) byDecoding(ctx context.Context) (*tensor.File, error) {
 }
 
 // timeline reads the file once from its beginning; nil where read cannot tell.
-func (m *maker) timeline(ctx context.Context, read func(context.Context, *input) (*timeline, error)) (*timeline, error) {
+func (m *maker) timeline(ctx context.Context, open opener, read func(context.Context, *input) (*timeline, error)) (*timeline, error) {
 	in, err := open(ctx, m.src, m.req)
 	if err != nil {
 		return nil, err
@@ -59,6 +59,9 @@ func (m *maker) timeline(ctx context.Context, read func(context.Context, *input)
 	}
 	return t, m.acceptable(t)
 }
+
+// opener is open or skim.
+type opener func(context.Context, *source, wire.Request) (*input, error)
 
 func (m *maker) acceptable(t *timeline) error {
 	switch limit := m.req.Limits.Duration; {

@@ -34,7 +34,7 @@ func cutShort(src io.ReaderAt, size int64) string {
 	var end int64
 	switch {
 	case isISO(head):
-		end = endOfBoxes(src, size)
+		end = endOfBoxes(src, size, func(string, extent) {})
 	case isRIFF(head):
 		end = 8 + int64(binary.LittleEndian.Uint32(head[4:]))
 	case bytes.HasPrefix(head, []byte("\xff\xd8\xff")):
@@ -52,9 +52,20 @@ func isISO(head []byte) bool { return len(head) >= 8 && string(head[4:8]) == "ft
 
 func isRIFF(head []byte) bool { return len(head) >= 12 && string(head[:4]) == "RIFF" }
 
+// mediaData is where an ISO file holds samples, which tell nothing about when
+// they are shown.
+func mediaData(src io.ReaderAt, size int64) (media []extent) {
+	endOfBoxes(src, size, func(name string, payload extent) {
+		if name == "mdat" {
+			media = append(media, extent{payload.from, min(payload.to, size)})
+		}
+	})
+	return media
+}
+
 // endOfBoxes is where the last top-level box of an ISO file (mp4, mov) ends
-// (ISO/IEC 14496-12, 4.2).
-func endOfBoxes(src io.ReaderAt, size int64) int64 {
+// (ISO/IEC 14496-12, 4.2). It visits the payload of every one.
+func endOfBoxes(src io.ReaderAt, size int64, visit func(name string, payload extent)) int64 {
 	box := make([]byte, 16)
 	at := int64(0)
 	for at < size {
@@ -62,13 +73,17 @@ func endOfBoxes(src io.ReaderAt, size int64) int64 {
 		if n < 8 || !isName(box[4:8]) { // something follows that is no box
 			return size
 		}
-		length := int64(binary.BigEndian.Uint32(box))
+		head, length := int64(8), int64(binary.BigEndian.Uint32(box))
 		if length == 1 && n == 16 {
-			length = int64(min(binary.BigEndian.Uint64(box[8:]), 1<<62))
+			head, length = 16, int64(min(binary.BigEndian.Uint64(box[8:]), 1<<62))
 		}
-		if length < 8 { // 0: to the end of the file; else damaged
+		if length == 0 { // to the end of the file
+			length = size - at
+		}
+		if length < head { // damaged
 			return size
 		}
+		visit(string(box[4:8]), extent{at + head, at + length})
 		at += length
 	}
 	return at

@@ -3,6 +3,7 @@ package decode
 import (
 	"bytes"
 	"encoding/binary"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -47,6 +48,25 @@ func TestCutShort(t *testing.T) {
 				t.Errorf("cutShort = %q, want one: %v", why, c.want)
 			}
 		})
+	}
+}
+
+func TestMediaData(t *testing.T) {
+	t.Parallel()
+	ftyp := box("ftyp", 16, 16)
+	long := "\x00\x00\x00\x01mdat\x00\x00\x00\x00\x00\x00\x00\x14abcd"
+	for _, c := range []struct {
+		name, file string
+		want       []extent
+	}{
+		{"two", ftyp + box("mdat", 20, 20) + box("moov", 30, 30) + long, []extent{{24, 36}, {82, 86}}},
+		{"open", ftyp + box("mdat", 0, 30), []extent{{24, 46}}},
+		{"cut", ftyp + box("mdat", 100, 30), []extent{{24, 46}}},
+		{"none", ftyp + box("moov", 30, 30), nil},
+	} {
+		if got := mediaData(strings.NewReader(c.file), int64(len(c.file))); !slices.Equal(got, c.want) {
+			t.Errorf("%s: %v, want %v", c.name, got, c.want)
+		}
 	}
 }
 

@@ -75,7 +75,7 @@ func TestHopEqualsWalk(t *testing.T) {
 			path := clipOf(t, c.name, c.args)
 			for _, count := range []int{1, 3, 8, 50} {
 				m := makerOf(t, path, count)
-				line, err := m.timeline(t.Context(), fromPackets)
+				line, err := m.timeline(t.Context(), skim, fromPackets)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -107,7 +107,7 @@ func BenchmarkPick(b *testing.B) {
 	for name, hop := range map[string]bool{"walk": false, "hop": true} {
 		b.Run(name, func(b *testing.B) {
 			m := makerOf(b, path, 4)
-			line, err := m.timeline(b.Context(), fromPackets)
+			line, err := m.timeline(b.Context(), skim, fromPackets)
 			if err != nil {
 				b.Fatal(err)
 			}

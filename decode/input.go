@@ -21,14 +21,35 @@ type input struct {
 }
 
 // open opens src as req says. On an error nothing is left open.
-func open(ctx context.Context, src *source, req wire.Request) (_ *input, err error) {
-	in := &input{format: astiav.AllocFormatContext()}
+func open(ctx context.Context, src *source, req wire.Request) (*input, error) {
+	return openAs(ctx, src, req, astiav.AllocFormatContext())
+}
+
+// skim opens src for going over its packets, which may have no content where
+// the container has their times elsewhere: it is not fetched. They cannot be decoded.
+func skim(ctx context.Context, src *source, req wire.Request) (*input, error) {
+	format := astiav.AllocFormatContext()
+	head := make([]byte, 8)
+	n, _ := src.ReadAt(head, 0)
+	iso := isISO(head[:n])
+	if iso { // parsers would look into the content
+		format.SetFlags(format.Flags().Add(astiav.FormatContextFlagNoparse))
+	}
+	in, err := openAs(ctx, src, req, format)
+	if err == nil && iso {
+		src.blank = mediaData(src, src.size)
+	}
+	return in, err
+}
+
+func openAs(ctx context.Context, src *source, req wire.Request, format *astiav.FormatContext) (_ *input, err error) {
+	in := &input{format: format}
 	defer func() {
 		if err != nil {
 			in.close()
 		}
 	}()
-	src.at = 0
+	src.at, src.blank = 0, nil
 	if in.io, err = astiav.AllocIOContext(ioBuffer, false, src.read(ctx), src.seek, nil); err != nil {
 		return nil, fail(job.InputMemory, "open: %v", err)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"sort"
 
 	"github.com/asticode/go-astiav"
 
@@ -19,9 +20,13 @@ const (
 // source is the parent's file as FFmpeg's custom IO.
 type source struct {
 	*wire.Ranges
-	size int64
-	at   int64 // of the reader
+	size  int64
+	at    int64    // of the reader
+	blank []extent // reads as zeros without being asked for; ascending
 }
+
+// extent is bytes from..to-1 of a source.
+type extent struct{ from, to int64 }
 
 func newSource(conn io.ReadWriter, size int64) *source {
 	return &source{Ranges: wire.NewRanges(conn, size), size: size}
@@ -34,6 +39,11 @@ func (s *source) read(ctx context.Context) func([]byte) (int, error) {
 		if ctx.Err() != nil {
 			return 0, astiav.ErrExit
 		}
+		if n := s.blankAt(len(p)); n > 0 {
+			clear(p[:n])
+			s.at += int64(n)
+			return n, nil
+		}
 		n, err := s.ReadAt(p, s.at)
 		s.at += int64(n)
 		switch {
@@ -44,6 +54,15 @@ func (s *source) read(ctx context.Context) func([]byte) (int, error) {
 		}
 		return 0, astiav.ErrExit
 	}
+}
+
+// blankAt is how many of the next n bytes are blank.
+func (s *source) blankAt(n int) int {
+	i := sort.Search(len(s.blank), func(i int) bool { return s.blank[i].to > s.at })
+	if i == len(s.blank) || s.blank[i].from > s.at {
+		return 0
+	}
+	return int(min(int64(n), s.blank[i].to-s.at))
 }
 
 // seek is FFmpeg's seek callback.

@@ -61,7 +61,7 @@ func (t *timeline) find(pts int64) int {
 	return i
 }
 
-// fromPackets reads all packets, decoding none. It is nil where packets do not
+// fromPackets goes over all packets, decoding none. It is nil where packets do not
 // tell when each frame is shown.
 func fromPackets(ctx context.Context, in *input) (*timeline, error) {
 	if hidesFrames(in.decoder.CodecID()) {

@@ -5,10 +5,8 @@ import (
 	"context"
 	"errors"
 	"math"
-	"math/rand/v2"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -264,51 +262,4 @@ func TestSourceThatChanges(t *testing.T) {
 	defer src.Close()
 	_, err = decoder(t).Run(t.Context(), frames(1), changing{src})
 	wantCode(t, err, job.InputChanged)
-}
-
-// Damage of every kind, everywhere, in every container: a clip or a typed failure of the
-// input, never a hang.
-func TestDamageEverywhereEndsTyped(t *testing.T) {
-	t.Parallel()
-	for _, c := range []struct{ name, args string }{
-		{"d.mp4", plainH264 + " -movflags +faststart"},
-		{"d.mkv", plainH264},
-		{"d.ts", plainH264},
-		{"d.flv", plainH264},
-		{"d.avi", "-c:v mpeg4"},
-		{"d.webm", "-c:v libvpx-vp9 -deadline realtime -cpu-used 8 -b:v 200k"},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			t.Parallel()
-			whole := read(t, encode(t, numbered(40), c.name, strings.Fields(c.args)...))
-			rng := rand.New(rand.NewPCG(1, uint64(len(c.name))))
-			for i := range 12 {
-				damaged := damages()[i%len(damages())](bytes.Clone(whole), rng)
-				req := frames(8)
-				req.AllowPartial = i%2 == 0
-				req.Limits.Wall = 30 * time.Second
-				_, err := decodeFile(t, writeFile(t, c.name, damaged), req)
-				var failure *job.Failure
-				if err != nil && (!errors.As(err, &failure) || failure.Code == job.InputTimeout || failure.Kind != job.KindInput) {
-					t.Errorf("damage %d: %v", i, err)
-				}
-			}
-		})
-	}
-}
-
-// damages are the ways to damage a file.
-func damages() []func([]byte, *rand.Rand) []byte {
-	return []func([]byte, *rand.Rand) []byte{
-		func(b []byte, rng *rand.Rand) []byte { b[rng.IntN(len(b))] ^= 1 << rng.IntN(8); return b },
-		func(b []byte, rng *rand.Rand) []byte { b[rng.IntN(min(len(b), 500))] ^= 0xff; return b },
-		func(b []byte, rng *rand.Rand) []byte { return b[:rng.IntN(len(b))] },
-		func(b []byte, rng *rand.Rand) []byte { return b[rng.IntN(len(b)/2):] },
-		func(b []byte, rng *rand.Rand) []byte { return slices.Delete(b, len(b)/3, len(b)/3+rng.IntN(200)) },
-		func(b []byte, rng *rand.Rand) []byte {
-			at := rng.IntN(min(len(b)-8, 2000))
-			copy(b[at:], "\xff\xff\xff\xff\xff\xff\xff\xff")
-			return b
-		},
-	}
 }

@@ -30,6 +30,9 @@ type Info struct {
 	Rotation    int      `json:"rotation"`           // degrees clockwise that frames were turned by: 0, 90, 180, 270
 	Decoder     string   `json:"decoder"`            // build of winnow-decode
 	Degraded    []string `json:"degraded,omitempty"` // job.Degraded… values
+
+	Hwaccel         Hwaccel `json:"hwaccel,omitempty"`          // the device that decoded; "" for software
+	HwaccelFallback string  `json:"hwaccel_fallback,omitempty"` // why no device that was asked for, or none of those tried first, decoded: "cuda: …; vaapi: …"
 }
 
 // Metadata is i as a safetensors file stores it.
@@ -49,6 +52,12 @@ func (i Info) Metadata() map[string]string {
 	if len(i.Degraded) > 0 {
 		m["degraded"] = strings.Join(i.Degraded, ",")
 	}
+	if i.Hwaccel != "" {
+		m["hwaccel"] = string(i.Hwaccel)
+	}
+	if i.HwaccelFallback != "" {
+		m["hwaccel_fallback"] = i.HwaccelFallback
+	}
 	return m
 }
 
@@ -64,6 +73,7 @@ func ParseInfo(m map[string]string) (Info, error) {
 		TotalFrames: p.integer("total_frames"), DurationS: p.float("duration_s"),
 		Width: p.integer("width"), Height: p.integer("height"), FPS: p.float("fps"),
 		Codec: m["codec"], Container: m["container"], Rotation: p.integer("rotation"), Decoder: m["decoder"],
+		Hwaccel: Hwaccel(m["hwaccel"]), HwaccelFallback: m["hwaccel_fallback"],
 	}
 	if degraded := m["degraded"]; degraded != "" {
 		info.Degraded = strings.Split(degraded, ",")

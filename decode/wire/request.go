@@ -27,6 +27,7 @@ type Request struct {
 	Color        job.Color  `json:"color,omitempty"`         // default job.ColorTagged
 	Limits       job.Limits `json:"limits"`                  // zero fields: their defaults
 	AllowPartial bool       `json:"allow_partial,omitempty"` // good frames of a damaged video are a clip, marked as degraded
+	Hwaccel      Hwaccel    `json:"hwaccel,omitempty"`       // default HwaccelNone
 }
 
 // Sampling says which frames a clip has.
@@ -70,6 +71,9 @@ func (r Request) WithDefaults() Request {
 	if r.Color == "" {
 		r.Color = job.ColorTagged
 	}
+	if r.Hwaccel == "" {
+		r.Hwaccel = HwaccelNone
+	}
 	r.Limits = job.Spec{Limits: r.Limits}.WithDefaults().Limits
 	return r
 }
@@ -93,6 +97,7 @@ func (r Request) Validate() error {
 		{0 <= r.Image.Size && r.Image.Size <= MaxSize, fmt.Sprintf("image.size: %d: want 0 to %d", r.Image.Size, MaxSize)},
 		{slices.Contains(resizes(), r.Image.Resize), fmt.Sprintf("image.resize: %q: want one of %v", r.Image.Resize, resizes())},
 		{slices.Contains(job.Colors(), r.Color), fmt.Sprintf("color: %q: want one of %v", r.Color, job.Colors())},
+		{r.Hwaccel.Validate() == nil, fmt.Sprint(r.Hwaccel.Validate())},
 		{r.Limits.Pixels > 0, "limits.pixels: want more than 0"},
 		{r.Limits.Duration > 0, "limits.duration: want more than 0"},
 		{r.Limits.Bytes > 0, "limits.bytes: want more than 0"},

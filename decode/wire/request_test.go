@@ -20,7 +20,7 @@ func TestRequestDefaults(t *testing.T) {
 	}
 	want := Request{
 		V: 1, Size: 9, Sampling: Sampling{Strategy: job.StrategyUniform, Count: 8},
-		Image: Image{Size: 96, Resize: ShortestCrop}, Color: job.ColorTagged,
+		Image: Image{Size: 96, Resize: ShortestCrop}, Color: job.ColorTagged, Hwaccel: HwaccelNone,
 		Limits: job.Spec{Limits: job.Limits{Wall: 5 * time.Second}}.WithDefaults().Limits,
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -33,7 +33,7 @@ func TestRequestIsWrittenAsRead(t *testing.T) {
 	start, end := 1.5, 2.25
 	want := Request{
 		V: Version, Size: 1 << 40, Container: ".webm", Start: &start, End: &end,
-		Sampling: Sampling{Count: 3}, Image: Image{Resize: Pad, Fill: [3]uint8{1, 2, 255}}, AllowPartial: true,
+		Sampling: Sampling{Count: 3}, Image: Image{Resize: Pad, Fill: [3]uint8{1, 2, 255}}, AllowPartial: true, Hwaccel: HwaccelVAAPI,
 	}.WithDefaults()
 	var text strings.Builder
 	if err := WriteRequest(&text, want); err != nil {
@@ -73,6 +73,7 @@ func TestRequestRefusals(t *testing.T) {
 		{"image size", `{"v":1,"sampling":{"count":1},"image":{"size":5000}}`, job.ConfigInvalid, "image.size:"},
 		{"resize", `{"v":1,"sampling":{"count":1},"image":{"resize":"stretch"}}`, job.ConfigInvalid, "image.resize:"},
 		{"color", `{"v":1,"sampling":{"count":1},"color":"sepia"}`, job.ConfigInvalid, "color:"},
+		{"hwaccel", `{"v":1,"sampling":{"count":1},"hwaccel":"opencl"}`, job.ConfigInvalid, `hwaccel: "opencl": want auto, none, cuda, vaapi`},
 		{"pixels", `{"v":1,"sampling":{"count":1},"limits":{"pixels":-1}}`, job.ConfigInvalid, "limits.pixels:"},
 		{"decode errors", `{"v":1,"sampling":{"count":1},"limits":{"decode_errors":-1}}`, job.ConfigInvalid, "limits.decode_errors:"},
 		{"wall", `{"v":1,"sampling":{"count":1},"limits":{"wall":-1}}`, job.ConfigInvalid, "limits.wall:"},

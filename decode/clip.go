@@ -15,6 +15,19 @@ func makeClip(ctx context.Context, req wire.Request, src *source) (*tensor.File,
 		return nil, err
 	}
 	m := &maker{req: req, src: src}
+	return m.make(ctx)
+}
+
+// maker makes one clip.
+type maker struct {
+	req     wire.Request
+	src     *source
+	device  *device  // that decodes now; nil: software
+	refused refusals // why no earlier one decoded
+}
+
+// decode takes the clip on the maker's device.
+func (m *maker) decode(ctx context.Context) (*tensor.File, error) {
 	t, err := m.timeline(ctx, skim, fromPackets)
 	if err != nil {
 		return nil, err
@@ -29,12 +42,6 @@ func makeClip(ctx context.Context, req wire.Request, src *source) (*tensor.File,
 	return clip, err
 }
 
-// maker makes one clip.
-type maker struct {
-	req wire.Request
-	src *source
-}
-
 func (m *maker) byDecoding(ctx context.Context) (*tensor.File, error) {
 	t, err := m.timeline(ctx, open, fromDecoding)
 	if err != nil {
@@ -45,7 +52,7 @@ func (m *maker) byDecoding(ctx context.Context) (*tensor.File, error) {
 
 // timeline reads the file once from its beginning; nil where read cannot tell.
 func (m *maker) timeline(ctx context.Context, open opener, read func(context.Context, *input) (*timeline, error)) (*timeline, error) {
-	in, err := open(ctx, m.src, m.req)
+	in, err := open(ctx, m.src, m.req, m.device)
 	if err != nil {
 		return nil, err
 	}
@@ -61,7 +68,7 @@ func (m *maker) timeline(ctx context.Context, open opener, read func(context.Con
 }
 
 // opener is open or skim.
-type opener func(context.Context, *source, wire.Request) (*input, error)
+type opener func(context.Context, *source, wire.Request, *device) (*input, error)
 
 func (m *maker) acceptable(t *timeline) error {
 	switch limit := m.req.Limits.Duration; {
@@ -136,7 +143,7 @@ func orZero(s *float64) float64 {
 
 // pick decodes what is needed for the picks, or everything up to the last of them.
 func (m *maker) pick(ctx context.Context, t *timeline, picks []int, hop bool) (*picker, error) {
-	in, err := open(ctx, m.src, m.req)
+	in, err := open(ctx, m.src, m.req, m.device)
 	if err != nil {
 		return nil, err
 	}
@@ -149,6 +156,7 @@ func (m *maker) pick(ctx context.Context, t *timeline, picks []int, hop bool) (*
 		err = p.walk(ctx, in)
 	}
 	p.info = describe(in, t, p)
+	m.tell(&p.info)
 	return p, err
 }
 

@@ -9,6 +9,7 @@ package decode
 // so is what is kept of it here. One thread decodes.
 static int winnow_complaints;
 static char winnow_complaint[160];
+static char winnow_error[160];
 
 // Only lines that always mean lost data: Matroska skips to the next cluster it
 // can read, JPEG pads the rest of a scan, and any demuxer may find a packet
@@ -22,6 +23,12 @@ static int winnow_means_loss(void *about, int level, const char *format) {
 }
 
 static void winnow_log(void *about, int level, const char *format, va_list args) {
+	if (level <= AV_LOG_ERROR && !winnow_error[0]) {
+		va_list again;
+		va_copy(again, args);
+		vsnprintf(winnow_error, sizeof winnow_error, format, again);
+		va_end(again);
+	}
 	if (winnow_means_loss(about, level, format) && !winnow_complaints++) vsnprintf(winnow_complaint, sizeof winnow_complaint, format, args);
 }
 
@@ -34,6 +41,10 @@ static int winnow_take_complaints(void) {
 }
 
 static const char *winnow_first_complaint(void) { return winnow_complaint; }
+
+static const char *winnow_first_error(void) { return winnow_error; }
+
+static void winnow_forget_error(void) { winnow_error[0] = 0; }
 */
 import "C"
 
@@ -48,4 +59,10 @@ func complaint() string {
 		return ""
 	}
 	return strings.TrimSpace(C.GoString(C.winnow_first_complaint()))
+}
+
+// firstError is the first error of any kind logged since the last call; "" where there is none.
+func firstError() string {
+	defer C.winnow_forget_error()
+	return strings.TrimSpace(C.GoString(C.winnow_first_error()))
 }

@@ -13,6 +13,7 @@
 //	timeline.go  every frame's time: from the packets, or by decoding where packets do not tell
 //	sample.go    which of them are wanted; scene.go looks for cuts
 //	pictures.go  decode in order and pick exactly those
+//	hardware.go  on a device, where one is asked for and can
 //	rgb.go       colours and rotation
 //	clip.go      the safetensors file
 //

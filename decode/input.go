@@ -17,17 +17,18 @@ type input struct {
 	format  *astiav.FormatContext
 	stream  *astiav.Stream
 	decoder *astiav.CodecContext
+	device  *device              // that the decoder uses; nil: none
 	wanted  func(pts int64) bool // whether a packet's frame must be shown; nil: all
 }
 
-// open opens src as req says. On an error nothing is left open.
-func open(ctx context.Context, src *source, req wire.Request) (*input, error) {
-	return openAs(ctx, src, req, astiav.AllocFormatContext())
+// open opens src as req says, to be decoded on d. On an error nothing is left open.
+func open(ctx context.Context, src *source, req wire.Request, d *device) (*input, error) {
+	return openAs(ctx, src, req, d, astiav.AllocFormatContext())
 }
 
 // skim opens src for going over its packets, which may have no content where
 // the container has their times elsewhere: it is not fetched. They cannot be decoded.
-func skim(ctx context.Context, src *source, req wire.Request) (*input, error) {
+func skim(ctx context.Context, src *source, req wire.Request, _ *device) (*input, error) {
 	format := astiav.AllocFormatContext()
 	head := make([]byte, 8)
 	n, _ := src.ReadAt(head, 0)
@@ -35,15 +36,15 @@ func skim(ctx context.Context, src *source, req wire.Request) (*input, error) {
 	if iso { // parsers would look into the content
 		format.SetFlags(format.Flags().Add(astiav.FormatContextFlagNoparse))
 	}
-	in, err := openAs(ctx, src, req, format)
+	in, err := openAs(ctx, src, req, nil, format)
 	if err == nil && iso {
 		src.blank = mediaData(src, src.size)
 	}
 	return in, err
 }
 
-func openAs(ctx context.Context, src *source, req wire.Request, format *astiav.FormatContext) (_ *input, err error) {
-	in := &input{format: format}
+func openAs(ctx context.Context, src *source, req wire.Request, d *device, format *astiav.FormatContext) (_ *input, err error) {
+	in := &input{format: format, device: d}
 	defer func() {
 		if err != nil {
 			in.close()
@@ -152,7 +153,7 @@ func (in *input) choose() error {
 
 func (in *input) openDecoder(limits job.Limits) error {
 	p := in.stream.CodecParameters()
-	codec := astiav.FindDecoder(p.CodecID())
+	codec := in.device.codec(p.CodecID())
 	if codec == nil {
 		return fail(job.InputUnsupported, "no decoder for %s in this build", p.CodecID().Name())
 	}
@@ -163,6 +164,9 @@ func (in *input) openDecoder(limits job.Limits) error {
 	in.decoder.SetThreadCount(1) // one decoder a core: threads of one would only take turns
 	in.decoder.SetTimeBase(in.stream.TimeBase())
 	boundPixels(in.decoder, limits.Pixels)
+	if err := in.device.attach(in.decoder); err != nil {
+		return err
+	}
 	if err := in.decoder.Open(codec, nil); err != nil {
 		return avFailure(err, job.InputUnsupported, "open "+codec.Name())
 	}

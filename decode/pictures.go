@@ -59,6 +59,7 @@ func (d *damage) arrived(p *astiav.Packet) error {
 // pictures decodes from here to the end and calls show with every frame, in
 // the order of showing, until it returns false.
 func (in *input) pictures(ctx context.Context, d *damage, show func(*astiav.Frame) (bool, error)) error {
+	d.limit = in.device.tolerance(d.limit)
 	f := astiav.AllocFrame()
 	defer f.Free()
 	ended := false
@@ -124,6 +125,9 @@ func (in *input) receive(f *astiav.Frame, d *damage, show func(*astiav.Frame) (b
 }
 
 func (in *input) inspect(f *astiav.Frame, d *damage, show func(*astiav.Frame) (bool, error)) (bool, error) {
+	if err := in.device.made(f); err != nil {
+		return false, err
+	}
 	if f.KeyFrame() {
 		d.tainted = slices.Contains(d.spoiled, f.Pts())
 	}

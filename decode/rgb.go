@@ -90,6 +90,11 @@ const slack = 64
 // shown is the frame as a player shows it, RGB and upright, with the turn that
 // made it so: the frame's own, else its stream's.
 func (c *converter) shown(f *astiav.Frame, stream turn) (resize.Image, turn, error) {
+	f, release, err := fetched(f)
+	if err != nil {
+		return resize.Image{}, stream, err
+	}
+	defer release()
 	w, h := f.Width(), f.Height()
 	pix := make([]byte, 3*w*h+slack)
 	if err := c.rgb(f, pix); err != nil {

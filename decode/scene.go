@@ -18,7 +18,7 @@ const (
 // sceneScores decodes the frames of w and says how much of a cut each is, 0 to
 // 255; the first is none. One that cannot be decoded is none either.
 func (m *maker) sceneScores(ctx context.Context, t *timeline, w window) ([]float64, error) {
-	in, err := open(ctx, m.src, m.req)
+	in, err := open(ctx, m.src, m.req, nil) // in software: a cut is the same on every machine
 	if err != nil {
 		return nil, err
 	}

@@ -30,7 +30,7 @@ func serve(ctx context.Context, stdin io.Reader, conn io.ReadWriter) (*tensor.Fi
 	if err != nil {
 		return nil, err
 	}
-	if err := boundMemory(req.Limits.Memory); err != nil {
+	if err := boundMemory(req.MemoryBound()); err != nil {
 		return nil, err
 	}
 	src := newSource(conn, req.Size)

@@ -23,7 +23,7 @@ func TestSkimTellsTheSameTimes(t *testing.T) {
 			t.Parallel()
 			m := makerOf(t, clipOf(t, c.name, c.args), 8)
 			scan := func(open opener) *timeline {
-				in, err := open(t.Context(), m.src, m.req)
+				in, err := open(t.Context(), m.src, m.req, nil)
 				if err != nil {
 					t.Fatal(err)
 				}

@@ -29,7 +29,7 @@ type child struct {
 }
 
 // start starts the program at path on a request. The child leads a process group of its
-// own, is killed when we die, and inherits no environment: it reads hostile bytes.
+// own, is killed when we die, and inherits no environment but what drivers need: it reads hostile bytes.
 func start(path string, req wire.Request) (*child, error) {
 	var stdin bytes.Buffer
 	if err := wire.WriteRequest(&stdin, req); err != nil {
@@ -42,7 +42,7 @@ func start(path string, req wire.Request) (*child, error) {
 	defer theirs.Close()
 	c := &child{cmd: exec.Command(path), ranges: ours, stderr: new(head)}
 	c.cmd.Stdin, c.cmd.Stderr, c.cmd.ExtraFiles = &stdin, c.stderr, []*os.File{theirs}
-	c.cmd.Env = []string{"GOMAXPROCS=2", "LANG=C"}
+	c.cmd.Env = append([]string{"GOMAXPROCS=2", "LANG=C"}, driverEnv(req)...)
 	c.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 	if c.stdout, err = c.cmd.StdoutPipe(); err == nil {
 		err = c.cmd.Start()
@@ -76,7 +76,9 @@ func socketPair() (ours net.Conn, theirs *os.File, err error) {
 func (c *child) tend(ctx context.Context, end context.CancelCauseFunc, req wire.Request, cache *cache) ([]byte, error) {
 	var serving sync.WaitGroup
 	serving.Go(func() { c.serve(ctx, end, cache) })
-	w := c.watch(ctx, end, req.Limits, &cache.waiting)
+	limits := req.Limits
+	limits.Memory = req.MemoryBound()
+	w := c.watch(ctx, end, limits, &cache.waiting)
 	clip, err := wire.ReadResult(c.stdout, mostBytes(req))
 	if err != nil && !isFailure(err) {
 		c.kill()

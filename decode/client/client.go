@@ -45,13 +45,23 @@ type Decoder struct {
 
 // Run decodes one clip. It fills in the request's version and size, and its defaults.
 // The error is a *job.Failure, what the source failed with, or ctx's. Limits.Wall
-// does not count time spent waiting for the source.
+// does not count time spent waiting for the source. Where a child died that was to
+// decode on a device, another one decodes in software.
 func (d Decoder) Run(ctx context.Context, req wire.Request, src Source) (*Clip, error) {
 	req.V, req.Size = wire.Version, src.Size()
 	req = req.WithDefaults()
 	if err := req.Validate(); err != nil {
 		return nil, err
 	}
+	clip, err := d.run(ctx, req, src)
+	if !diedOnDevice(req, err) || ctx.Err() != nil {
+		return clip, err
+	}
+	return d.withoutDevice(ctx, req, src, err)
+}
+
+// run decodes in one child.
+func (d Decoder) run(ctx context.Context, req wire.Request, src Source) (*Clip, error) {
 	ctx, end := context.WithCancelCause(ctx)
 	defer end(nil)
 	runtime.LockOSThread() // the kernel kills the child when the thread that started it ends

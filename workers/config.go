@@ -13,6 +13,7 @@ import (
 	"github.com/minio/minio-go/v7"
 	"go.temporal.io/sdk/client"
 
+	"github.com/winnow-video/winnow/decode/wire"
 	"github.com/winnow-video/winnow/workers/source"
 	"github.com/winnow-video/winnow/workflows"
 	"github.com/winnow-video/winnow/workflows/artifact"
@@ -41,6 +42,7 @@ type Config struct {
 	Slots      Slots
 	Encoder    Encoder
 	Origins    source.OriginLimits // of what videos are read from
+	Hwaccel    wire.Hwaccel        // what decodes; default none. It is part of a clip's key.
 	Name       string              // in records; default host-pid
 	Logger     *slog.Logger
 
@@ -70,6 +72,9 @@ func (c Config) WithDefaults() Config {
 	c.Slots.Main = positive(c.Slots.Main, runtime.NumCPU())
 	c.Slots.Call = positive(c.Slots.Call, 64)
 	c.Slots.Decode = positive(c.Slots.Decode, runtime.NumCPU())
+	if c.Hwaccel == "" {
+		c.Hwaccel = wire.HwaccelNone
+	}
 	if c.Encoder == (Encoder{}) {
 		c.Encoder = Encoder{Provider: "cpu", Precision: "f32"}
 	}
@@ -106,6 +111,9 @@ func (c Config) validate() error {
 		if !slices.Contains(all, q) {
 			return fmt.Errorf("worker: Queues: %q: want %s", q, strings.Join(all, ", "))
 		}
+	}
+	if err := c.Hwaccel.Validate(); err != nil {
+		return fmt.Errorf("worker: %w", err)
 	}
 	return nil
 }

@@ -67,10 +67,13 @@ func (s *stages) decodeOnce(ctx context.Context, in workflows.StageInput) (fetch
 	if src.ID() != in.Source {
 		return 0, 0, job.Fail(job.StageDecode, job.InputChanged, "the content changed since the job looked at it first: run the job again")
 	}
-	clip, err := s.decoder().Run(ctx, clipRequest(w), src)
+	req := clipRequest(w)
+	req.Hwaccel = s.hwaccelFor(in, w)
+	clip, err := s.decoder().Run(ctx, req, src)
 	if err != nil {
 		return 0, 0, err
 	}
+	s.logHwaccel(w, clip.Info)
 	_, err = s.cfg.Store.Put(ctx, in.Clip, bytes.NewReader(clip.Bytes), artifact.FirstWins)
 	return clip.Fetched, 0, err
 }

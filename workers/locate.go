@@ -24,7 +24,7 @@ func (s *stages) locate(ctx context.Context, in workflows.VideoInput) (workflows
 		return workflows.Located{}, err
 	}
 	defer src.Close()
-	out := workflows.Located{Keys: sharedKeys(src.ID(), item, w.spec, w.bundle, s.decoderBuild, s.cfg.Encoder)}
+	out := workflows.Located{Keys: sharedKeys(src.ID(), item, w.spec, w.bundle, s.clipDecoder(), s.cfg.Encoder)}
 	if err := s.look(ctx, &out); err != nil {
 		return workflows.Located{}, err
 	}

@@ -24,7 +24,7 @@ type clipRecipe struct {
 	Color        string   `json:"color"`
 	AllowPartial bool     `json:"allow_partial"`
 	DecodeErrors int      `json:"decode_errors"`
-	Decoder      string   `json:"decoder"` // build of winnow-decode
+	Decoder      string   `json:"decoder"` // build of winnow-decode, and the device asked for: see clipDecoder
 }
 
 type tokensRecipe struct {

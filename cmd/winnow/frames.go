@@ -22,7 +22,9 @@ shown in --start..--end:
   uniform    by number: of N frames, ⌊i·(N−1)/(n−1)⌋ for i in 0…n−1
   fps        what is on the screen at every 1/fps seconds; over --count, uniform
   keyframes  those that were stored whole; over --count, evenly many of them
-  scene      the first of each scene, by FFmpeg's scene score; then between them`
+  scene      the first of each scene, by FFmpeg's scene score; then between them
+
+` + hwaccelHelp
 
 // framesFlags are the flags of `winnow frames`.
 type framesFlags struct {
@@ -34,6 +36,7 @@ type framesFlags struct {
 	out    string
 	asJSON bool
 	limits job.Limits
+	device wire.Hwaccel
 }
 
 func (a *app) framesCommand() *cobra.Command {
@@ -50,6 +53,7 @@ func (a *app) framesCommand() *cobra.Command {
 	c.Flags().StringVar(&f.resize, "resize", string(wire.ShortestCrop), "how a frame becomes a square: shortest_crop, squash, pad")
 	c.Flags().StringVar(&f.out, "out", "", "PNG to write (default: VIDEO's name with .png, here)")
 	c.Flags().BoolVar(&f.asJSON, "json", false, "print indices and times as JSON; a picture is drawn only with --out")
+	bindHwaccel(c.Flags(), &f.device)
 	bindLimits(c.Flags(), &f.limits)
 	c.RunE = func(c *cobra.Command, args []string) error {
 		path, err := program("winnow-decode")
@@ -69,6 +73,9 @@ func (a *app) framesCommand() *cobra.Command {
 		if err != nil {
 			return err
 		}
+		if why := clip.Info.HwaccelFallback; why != "" {
+			a.tell("hwaccel " + why)
+		}
 		return a.showFrames(f, args[0], clip)
 	}
 	return c
@@ -82,7 +89,7 @@ func (f framesFlags) request(video string) (wire.Request, error) {
 	req := wire.Request{
 		Container: filepath.Ext(video), Start: &f.start,
 		Sampling: wire.Sampling{Strategy: frames.Strategy, Count: frames.Count, FPS: frames.FPS},
-		Image:    wire.Image{Size: f.size, Resize: wire.Resize(f.resize)}, Color: frames.Color, Limits: f.limits,
+		Image:    wire.Image{Size: f.size, Resize: wire.Resize(f.resize)}, Color: frames.Color, Limits: f.limits, Hwaccel: f.device,
 	}
 	if f.end != 0 {
 		req.End = &f.end

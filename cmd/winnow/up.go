@@ -9,27 +9,33 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/winnow-video/winnow/cmd/winnow/supervise"
+	"github.com/winnow-video/winnow/decode/wire"
 	"github.com/winnow-video/winnow/workers"
 	"github.com/winnow-video/winnow/workflows/stack"
 )
 
 const upLong = `Keep the embedded stack running: a Temporal server (SQLite), a NATS server with
 JetStream, an S3 server, a worker, and winnow-infer for every bundle that a job needs.
-All of it on loopback; state under --state. ^C stops it; jobs go on at the next start.`
+All of it on loopback; state under --state. ^C stops it; jobs go on at the next start.
+
+` + hwaccelHelp + `
+` + "`winnow run` uses the stack that runs; one that it starts itself decodes in software."
 
 func (a *app) upCommand() *cobra.Command {
 	var whileUsed bool
+	var hwaccel wire.Hwaccel
 	c := &cobra.Command{
 		Use: "up", Short: "Keep the embedded stack running", Long: upLong, Args: exactArgs(),
-		RunE: func(c *cobra.Command, _ []string) error { return a.up(c.Context(), !whileUsed) },
+		RunE: func(c *cobra.Command, _ []string) error { return a.up(c.Context(), !whileUsed, hwaccel) },
 	}
+	bindHwaccel(c.Flags(), &hwaccel)
 	c.Flags().BoolVar(&whileUsed, "while-used", false, "stop with the last user")
 	hide(c.Flags(), "while-used") // of `winnow run`, which starts one of these
 	return c
 }
 
-func (a *app) up(ctx context.Context, lasting bool) error {
-	cfg, err := a.superviseConfig(lasting)
+func (a *app) up(ctx context.Context, lasting bool, hwaccel wire.Hwaccel) error {
+	cfg, err := a.superviseConfig(lasting, hwaccel)
 	if err != nil {
 		return err
 	}
@@ -43,7 +49,7 @@ func (a *app) up(ctx context.Context, lasting bool) error {
 	return err
 }
 
-func (a *app) superviseConfig(lasting bool) (supervise.Config, error) {
+func (a *app) superviseConfig(lasting bool, hwaccel wire.Hwaccel) (supervise.Config, error) {
 	state, err := filepath.Abs(a.state)
 	if err != nil {
 		return supervise.Config{}, err
@@ -59,7 +65,7 @@ func (a *app) superviseConfig(lasting bool) (supervise.Config, error) {
 	}
 	log := a.logger()
 	work := func(ctx context.Context, services stack.Services, serve func(context.Context, string) error) error {
-		return a.work(ctx, services, workers.Config{Serve: serve, Logger: log})
+		return a.work(ctx, services, workers.Config{Serve: serve, Hwaccel: hwaccel, Logger: log})
 	}
 	return supervise.Config{
 		State: state, Lasting: lasting, Devstack: devstack, Infer: infer, Work: work, Log: log, Ready: a.announce,

@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/winnow-video/winnow/decode/wire"
 	"github.com/winnow-video/winnow/workers"
 	"github.com/winnow-video/winnow/workers/source"
 	"github.com/winnow-video/winnow/workflows/stack"
@@ -15,12 +16,18 @@ import (
 const workerLong = `Serve Temporal's task queues: workflows, decoding, pruning, waiting for inference.
 
 A worker joins the stack of --state. ` + "`winnow up` and `winnow run`" + ` hold one already; further
-ones add room, on this machine's other cores.`
+ones add room, on this machine's other cores.
+
+` + hwaccelHelp + `
+
+Clips that were asked of a device have keys of their own: give every worker of a stack the same
+--hwaccel. One that has another decodes in software.`
 
 func (a *app) workerCommand() *cobra.Command {
 	var queues []string
 	var slots workers.Slots
 	var origins source.OriginLimits
+	var hwaccel wire.Hwaccel
 	c := &cobra.Command{Use: "worker", Short: "Serve task queues of a running stack", Long: workerLong, Args: exactArgs()}
 	c.Flags().StringSliceVar(&queues, "queue", nil, "queue to serve: winnow, winnow-call, winnow-decode (default all)")
 	c.Flags().IntVar(&slots.Main, "main-slots", 0, "pruning and bookkeeping at once (default: cores)")
@@ -28,14 +35,15 @@ func (a *app) workerCommand() *cobra.Command {
 	c.Flags().IntVar(&slots.Call, "call-slots", 0, "activities waiting for inference at once (default 64)")
 	c.Flags().IntVar(&origins.Concurrency, "origin-reads", 0, "reads at once from one origin of videos, S3 bucket or web host (default 16)")
 	c.Flags().Float64Var(&origins.PerSecond, "origin-rate", 0, "reads a second begun from one origin (default: as many as come)")
+	bindHwaccel(c.Flags(), &hwaccel)
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		services, err := stack.ReadState(a.state)
 		if err != nil {
 			return err
 		}
 		log := a.logger()
-		log.Info("worker starting", "temporal", services.Temporal.Address, "queues", strings.Join(queues, ","))
-		return a.work(c.Context(), services, workers.Config{Queues: queues, Slots: slots, Origins: origins, Logger: log})
+		log.Info("worker starting", "temporal", services.Temporal.Address, "queues", strings.Join(queues, ","), "hwaccel", hwaccel)
+		return a.work(c.Context(), services, workers.Config{Queues: queues, Slots: slots, Origins: origins, Hwaccel: hwaccel, Logger: log})
 	}
 	return c
 }

@@ -8,10 +8,15 @@ ffmpeg_wanted=7:7.1.5-0+deb13u1 # a newer 7.1 is taken where the mirror no longe
 # stream is described without reading far into the file.
 ffmpeg_decoders=h264,hevc,libdav1d,vp8,vp9,mpeg1video,mpeg2video,mpeg4,msmpeg4v2,msmpeg4v3,h263,flv,vp6f,wmv1,wmv2,wmv3,vc1
 ffmpeg_decoders+=,mjpeg,prores,theora,ffv1,rawvideo,png,webp,gif
+ffmpeg_decoders+=,av1 # asks a device; without one, libdav1d goes before it
 ffmpeg_parsers=h264,hevc,av1,vp3,vp8,vp9,mpegvideo,mpeg4video,h263,vc1,mjpeg,png,webp,gif,aac,ac3,mpegaudio,opus,vorbis,flac
 ffmpeg_demuxers=mov,matroska,avi,mpegts,mpegps,mpegvideo,flv,ogg,asf,gif,image_jpeg_pipe,image_png_pipe,image_webp_pipe
 ffmpeg_bsfs=vp9_superframe_split,mpeg4_unpack_bframes,av1_frame_split,extract_extradata,null
 ffmpeg_filters=buffer,buffersink,format,null,scale
+
+# NVDEC: NVIDIA's libraries are loaded when a decoder is asked for it, so nothing of theirs is
+# needed to build or to run without. VAAPI links to libva, which a bare machine lacks: leave it out.
+ffmpeg_hwaccels=h264_nvdec,hevc_nvdec,vp8_nvdec,vp9_nvdec,av1_nvdec,mpeg2_nvdec
 
 ffmpeg_flags=(
 	--disable-everything --disable-autodetect --disable-programs --disable-doc
@@ -21,6 +26,7 @@ ffmpeg_flags=(
 	"--enable-decoder=$ffmpeg_decoders" "--enable-parser=$ffmpeg_parsers"
 	"--enable-demuxer=$ffmpeg_demuxers" "--enable-bsf=$ffmpeg_bsfs"
 	"--enable-filter=$ffmpeg_filters" --enable-protocol=file,pipe
+	--enable-ffnvcodec --enable-cuda --enable-nvdec "--enable-hwaccel=$ffmpeg_hwaccels"
 )
 
 ffmpeg_digest=$(printf '%s\n' "$ffmpeg_wanted" "${ffmpeg_flags[@]}" | sha256sum | cut -c1-12)
@@ -62,7 +68,7 @@ debian_mirrors() {
 	printf 'trixie %s\n' "$named"
 }
 
-# private_apt runs an apt tool on trixie's source packages alone, below folder $1: the
+# private_apt runs an apt tool on trixie's packages alone, below folder $1: the
 # system's lists and packages are neither used nor changed.
 private_apt() {
 	local dir=$1 tool=$2
@@ -81,7 +87,7 @@ fetch_ffmpeg() {
 	mirrors=$(debian_mirrors)
 	mkdir -p "$dir"/{sources,state/lists/partial,cache/archives/partial}
 	while read -r suite mirror; do
-		printf 'Types: deb-src\nURIs: %s\nSuites: %s\nComponents: main\nSigned-By: %s\n' "$mirror" "$suite" \
+		printf 'Types: deb deb-src\nURIs: %s\nSuites: %s\nComponents: main\nSigned-By: %s\n' "$mirror" "$suite" \
 			/usr/share/keyrings/debian-archive-keyring.gpg >"$dir/sources/$suite.sources"
 	done <<<"$mirrors"
 	say 'fetching the source package of FFmpeg'
@@ -89,6 +95,16 @@ fetch_ffmpeg() {
 	version=$(ffmpeg_version "$dir")
 	(cd "$dir" && private_apt "$dir" apt-get source --quiet=2 --download-only "ffmpeg=$version")
 	(cd "$dir" && dpkg-source --no-check --extract ffmpeg_*.dsc source >dpkg-source.log 2>&1) || die 'the source package does not unpack'
+	fetch_nvidia_headers "$dir"
+}
+
+# fetch_nvidia_headers unpacks to $1/nvidia the headers that NVDEC is built with: trixie's, for
+# FFmpeg 7.1 refuses Debian 12's. They are text alone, and nothing of them is installed.
+fetch_nvidia_headers() {
+	local dir=$1
+	(cd "$dir" && private_apt "$dir" apt-get download --quiet=2 libffmpeg-nvenc-dev) || die 'the package libffmpeg-nvenc-dev cannot be fetched'
+	dpkg-deb --extract "$dir"/libffmpeg-nvenc-dev_*.deb "$dir/nvidia"
+	sed -i "s|^prefix=.*|prefix=$dir/nvidia/usr|" "$dir/nvidia/usr/share/pkgconfig/ffnvcodec.pc"
 }
 
 # ffmpeg_version prints the wanted version if folder $1's lists have it, else their newest 7.1.
@@ -107,7 +123,8 @@ build_ffmpeg() {
 	say "building FFmpeg $release (about 4 minutes on two cores; log: $cache/ffmpeg.log)"
 	(
 		cd "$dir/source"
-		./configure --prefix="$prefix" "${ffmpeg_flags[@]}"
+		PKG_CONFIG_PATH=$dir/nvidia/usr/share/pkgconfig${PKG_CONFIG_PATH:+:$PKG_CONFIG_PATH} \
+			./configure --prefix="$prefix" "${ffmpeg_flags[@]}"
 		make -j2
 		make install DESTDIR="$dir/root"
 	) >"$cache/ffmpeg.log" 2>&1 || die "FFmpeg does not build: see $cache/ffmpeg.log"

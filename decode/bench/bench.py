@@ -153,7 +153,7 @@ class Bench:
                 best = [min(x) / o for x, o in zip(zip(*theirs), ours[0])]
                 rows.append((clip.name, count, *(f"{c:.2f} / {w:.2f}" for c, w in ours + theirs), *(f"{b:.2f}×" for b in best)))
         print(f"\n### CPU / wall seconds, median of {self.args.repeats}\n\nLast two: the best peer's over ours, in CPU and in wall; above 1 ours is cheaper. "
-              f"Ours are resized to {SIZE}, antialiased, besides; peers give frames at the video's size. winnow and ffmpeg are charged for the whole process, "
+              f"Every tool gives frames of {SIZE} × {SIZE}, Python peers through Pillow. winnow and ffmpeg are charged for the whole process, "
               "the others for the work after imports. winnow, torchcodec and decord decode with one thread, ffmpeg and PyAV with as many as they choose. "
               "PyAV decodes every frame as the reference does, but keeps only those wanted.")
         table(["clip", "frames", "winnow", *peers, "CPU", "wall"], rows)

@@ -12,7 +12,7 @@ from statistics import median
 
 HERE = Path(__file__).resolve().parent
 PEERS = ["pyav", "torchcodec-exact", "torchcodec-approximate", "decord"]
-SIZE = 336  # what ours are resized to
+SIZE = 336  # what frames are resized to
 
 
 class Absent(Exception):
@@ -68,7 +68,7 @@ class Tools:
             total = clip.seconds * 30
             wanted = "+".join(f"eq(n,{i * (total - 1) // (count - 1)})" for i in range(count))
             out, sample = spent([self.ffmpeg, "-v", "error", "-nostats", "-progress", "pipe:1", "-y", *threads, "-i", file, "-map", "0:v",
-                                 "-vf", f"select='{wanted}'", "-fps_mode", "passthrough", "-f", "rawvideo", "-pix_fmt", "rgb24", "/dev/null"])
+                                 "-vf", f"select='{wanted}',scale=-1:{SIZE}:flags=bicubic,crop={SIZE}:{SIZE}", "-fps_mode", "passthrough", "-f", "rawvideo", "-pix_fmt", "rgb24", "/dev/null"])
             written = int([x for x in out.splitlines() if x.startswith("frame=")][-1].split("=")[1])
             return sample | {"frames": written}
         return run

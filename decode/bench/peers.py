@@ -3,7 +3,8 @@
     peers.py PEER VIDEO COUNT    # CPU and wall seconds of the work alone: imports come before
     peers.py PEER                # the peer's version; exit status 3 where it cannot be imported
 
-Frames are those of np.linspace(0, total-1, COUNT, dtype=int), in RGB at the video's own size.
+Frames are those of np.linspace(0, total-1, COUNT, dtype=int), in RGB, made 336 x 336 as the reference's image
+processor does: Pillow's bicubic to the shorter edge, then the middle.
 """
 
 import json
@@ -11,12 +12,21 @@ import sys
 import time
 
 import numpy as np
+from PIL import Image
 
 ABSENT = 3
+SIZE = 336
 
 
 def uniform(total, count):
     return np.linspace(0, total - 1, min(total, count), dtype=int)
+
+
+def fitted(frame):
+    h, w, _ = frame.shape
+    w, h = (SIZE, SIZE * h // w) if w < h else (SIZE * w // h, SIZE)
+    left, top = round((w - SIZE) / 2), round((h - SIZE) / 2)
+    return np.asarray(Image.fromarray(frame).resize((w, h), Image.BICUBIC).crop((left, top, left + SIZE, top + SIZE)))
 
 
 class PyAV:
@@ -48,7 +58,7 @@ class TorchCodec:
 
     def take(self, video, count):
         decoder = self.decoder(video, num_ffmpeg_threads=1, seek_mode=self.mode, dimension_order="NHWC")
-        return decoder.get_frames_at(indices=uniform(len(decoder), count).tolist()).data
+        return decoder.get_frames_at(indices=uniform(len(decoder), count).tolist()).data.numpy()
 
 
 class Decord:
@@ -79,7 +89,7 @@ def main():
     if len(sys.argv) == 2:
         return print(peer.version)
     wall, cpu = time.perf_counter(), time.process_time()
-    frames = peer.take(sys.argv[2], int(sys.argv[3]))
+    frames = [fitted(f) for f in peer.take(sys.argv[2], int(sys.argv[3]))]
     wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
     print(json.dumps({"cpu_s": cpu, "wall_s": wall, "frames": len(frames), "shape": list(frames[0].shape)}))
 

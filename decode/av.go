@@ -24,6 +24,8 @@ static void winnow_bound(AVCodecContext *c, int64_t pixels) { if (pixels > 0) c-
 
 static void winnow_skip(AVCodecContext *c, int skip) { c->skip_frame = skip ? AVDISCARD_NONREF : AVDISCARD_DEFAULT; }
 
+static int winnow_progressive(const AVCodecContext *c) { return c->field_order == AV_FIELD_PROGRESSIVE; }
+
 static int winnow_full_range(const AVFrame *f) {
 	const AVPixFmtDescriptor *d = av_pix_fmt_desc_get(f->format);
 	return f->color_range == AVCOL_RANGE_JPEG || (d && (d->flags & AV_PIX_FMT_FLAG_RGB)) ||
@@ -133,6 +135,11 @@ func cBool(yes bool) C.int {
 		return 1
 	}
 	return 0
+}
+
+// isProgressive says that the stream is known to hold whole frames, not fields.
+func isProgressive(c *astiav.CodecContext) bool {
+	return C.winnow_progressive((*C.AVCodecContext)(c.UnsafePointer())) != 0
 }
 
 // flush has the decoder forget what it was sent: the next packet is from elsewhere.

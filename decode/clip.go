@@ -90,7 +90,7 @@ func (m *maker) clip(ctx context.Context, t *timeline) (*tensor.File, error) {
 		return nil, err
 	}
 	if t.seekable && t.flaw == nil {
-		if p, err := m.pick(ctx, t, picks, true); err == nil && p.damage.count == 0 && p.leftOut == 0 {
+		if p, err := m.pick(ctx, t, picks, true); err == nil && p.damage.count == 0 && p.leftOut() == 0 {
 			return p.file(), nil
 		}
 	}
@@ -98,7 +98,7 @@ func (m *maker) clip(ctx context.Context, t *timeline) (*tensor.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	if len(p.index) < len(picks) {
+	if p.leftOut() > 0 {
 		if !t.counted && p.damage.count == 0 && t.flaw == nil {
 			return nil, nil
 		}
@@ -162,7 +162,7 @@ func (m *maker) pick(ctx context.Context, t *timeline, picks []int, hop bool) (*
 
 // partial says whether fewer frames than wanted will do.
 func (m *maker) partial(p *picker, wanted int) error {
-	got := len(p.index)
+	got := p.got
 	switch {
 	case m.req.AllowPartial && got > 0:
 		return nil
@@ -181,7 +181,7 @@ func describe(in *input, t *timeline, p *picker) wire.Info {
 	if info.DurationS > 0 {
 		info.FPS = float64(info.TotalFrames) / info.DurationS
 	}
-	if t.flaw != nil || t.lost > 0 || p.leftOut > 0 {
+	if t.flaw != nil || t.lost > 0 || p.leftOut() > 0 {
 		info.Degraded = []string{job.DegradedPartialFrames}
 	}
 	return info

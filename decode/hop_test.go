@@ -88,10 +88,10 @@ func TestHopEqualsWalk(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				if hopped.damage.count > 0 || hopped.leftOut > 0 {
-					t.Errorf("count %d: %d left out, %d damaged", count, hopped.leftOut, hopped.damage.count)
+				if hopped.damage.count > 0 || hopped.leftOut() > 0 {
+					t.Errorf("count %d: %d left out, %d damaged", count, hopped.leftOut(), hopped.damage.count)
 				}
-				if diff := cmp.Diff(walked.index, hopped.index); diff != "" {
+				if diff := cmp.Diff(walked.taken, hopped.taken); diff != "" {
 					t.Errorf("count %d: other frames (-walk +hop):\n%s", count, diff)
 				}
 				if !bytes.Equal(walked.pixels, hopped.pixels) {

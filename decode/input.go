@@ -19,6 +19,7 @@ type input struct {
 	decoder *astiav.CodecContext
 	device  *device              // that the decoder uses; nil: none
 	wanted  func(pts int64) bool // whether a packet's frame must be shown; nil: all
+	enough  func(pts int64) bool // whether no packet is needed after the one just sent; nil: to the end
 }
 
 // open opens src as req says, to be decoded on d. On an error nothing is left open.

@@ -56,8 +56,8 @@ func (d *damage) arrived(p *astiav.Packet) error {
 	return nil
 }
 
-// pictures decodes from here to the end and calls show with every frame, in
-// the order of showing, until it returns false.
+// pictures decodes from here to the end, or until enough was sent, and calls
+// show with every frame, in the order of showing, until it returns false.
 func (in *input) pictures(ctx context.Context, d *damage, show func(*astiav.Frame) (bool, error)) error {
 	d.limit = in.device.tolerance(d.limit)
 	f := astiav.AllocFrame()
@@ -72,7 +72,9 @@ func (in *input) pictures(ctx context.Context, d *damage, show func(*astiav.Fram
 		if err := in.send(p, d); err != nil {
 			return false, err
 		}
-		return take()
+		enough := in.enough != nil && in.enough(p.Pts())
+		more, err := take()
+		return more && !enough, err
 	})
 	var failure *job.Failure
 	if ended || ctx.Err() != nil || errors.As(readErr, &failure) {

@@ -8,7 +8,8 @@ import (
 )
 
 // A container is read in small pieces, mostly forwards: the cache turns them into
-// few, longer reads of the source. Forwards, each is twice as long as the last.
+// few, longer reads of a Remote. Forwards, each is twice as long as the last. A
+// source nearby is read as the child asks: the kernel has a cache of its own.
 const (
 	minFetch   = 256 << 10
 	maxFetch   = 4 << 20
@@ -25,16 +26,17 @@ func (e extent) end() int64           { return e.off + int64(len(e.data)) }
 func (e extent) has(off int64) bool   { return e.off <= off && off < e.end() }
 func (e extent) from(at int64) []byte { return e.data[at-e.off:] }
 
-// cache reads a source through the extents used last, and a Remote ahead of its
-// reader. It serves one reader.
+// cache reads a Remote through the extents used last, and ahead of its reader.
+// It serves one reader.
 type cache struct {
 	src     Source
+	far     Remote      // src, if it is one
 	extents []extent    // most recently used last
 	held    int         // bytes in them
 	length  int64       // of the last read
 	next    int64       // where the last read ended
 	forward int         // reads in a row that began where the one before ended
-	fetched int64       // bytes read from the source
+	fetched int64       // bytes read from a source nearby
 	waiting atomic.Bool // for the source
 
 	ahead   *ahead         // what is being read ahead; nil: nothing
@@ -45,13 +47,17 @@ type cache struct {
 func newCache(src Source) *cache {
 	c := &cache{src: src, next: -1}
 	if far, ok := src.(Remote); ok {
-		c.before = far.Transferred()
+		c.far, c.before = far, far.Transferred()
 	}
 	return c
 }
 
 // read fills p from off, which must lie in the source.
 func (c *cache) read(ctx context.Context, p []byte, off int64) error {
+	if c.far == nil {
+		c.fetched += int64(len(p))
+		return c.src.ReadRange(ctx, p, off)
+	}
 	for len(p) > 0 {
 		e, err := c.extentAt(ctx, off)
 		if err != nil {
@@ -121,7 +127,6 @@ func (c *cache) keep(e extent) {
 	if c.forward++; e.off != c.next {
 		c.forward = 0
 	}
-	c.fetched += int64(len(e.data))
 	c.length, c.next = int64(len(e.data)), e.end()
 	c.extents = append(c.extents, e)
 	for c.held += len(e.data); c.held > cacheBytes; c.extents = c.extents[1:] {

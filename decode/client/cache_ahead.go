@@ -29,7 +29,7 @@ type ahead struct {
 // lookAhead starts to read what follows e where a reader forwards has passed
 // the middle of e, the last extent read, on its way to at.
 func (c *cache) lookAhead(ctx context.Context, e extent, at int64) {
-	if _, far := c.src.(Remote); !far || c.ahead != nil || c.forward < aheadAfter {
+	if c.ahead != nil || c.forward < aheadAfter {
 		return
 	}
 	known := slices.ContainsFunc(c.extents, func(e extent) bool { return e.has(c.next) })
@@ -76,8 +76,8 @@ func (c *cache) close() int64 {
 		c.ahead.cancel()
 	}
 	c.reading.Wait()
-	if far, ok := c.src.(Remote); ok {
-		return far.Transferred() - c.before
+	if c.far != nil {
+		return c.far.Transferred() - c.before
 	}
 	return c.fetched
 }

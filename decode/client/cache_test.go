@@ -4,17 +4,21 @@ import (
 	"bytes"
 	"context"
 	"math/rand/v2"
+	"sync/atomic"
 	"testing"
 )
 
-// counting is a source that counts how often it is read.
+// counting is a Remote that counts how often, and how much of it, is read.
 type counting struct {
 	bytesSource
-	reads *int
+	reads, moved *atomic.Int64
 }
 
+func (s counting) Transferred() int64 { return s.moved.Load() }
+
 func (s counting) ReadRange(ctx context.Context, p []byte, off int64) error {
-	*s.reads++
+	s.reads.Add(1)
+	s.moved.Add(int64(len(p)))
 	return s.bytesSource.ReadRange(ctx, p, off)
 }
 
@@ -23,7 +27,7 @@ func countedSource(n int) counting {
 	for i := range content {
 		content[i] = byte(i * i >> 7)
 	}
-	return counting{bytesSource{content: content}, new(int)}
+	return counting{bytesSource{content: content}, new(atomic.Int64), new(atomic.Int64)}
 }
 
 func TestCacheReadsWhatTheSourceHas(t *testing.T) {
@@ -56,11 +60,11 @@ func TestCacheReadsAhead(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if c.fetched != src.Size() {
-		t.Errorf("%d bytes were fetched of %d", c.fetched, src.Size())
+	if fetched := c.close(); fetched != src.Size() {
+		t.Errorf("%d bytes were fetched of %d", fetched, src.Size())
 	}
-	if *src.reads > 9 { // 256 KiB doubled four times, then 4 MiB each
-		t.Errorf("%d reads for 20 MiB", *src.reads)
+	if n := src.reads.Load(); n > 9 { // 256 KiB doubled four times, then 4 MiB each
+		t.Errorf("%d reads for 20 MiB", n)
 	}
 }
 
@@ -76,7 +80,23 @@ func TestCacheKeepsWhatWasUsedLast(t *testing.T) {
 			}
 		}
 	}
-	if *src.reads > 40 {
-		t.Errorf("%d reads: the start was fetched again", *src.reads)
+	if n := src.reads.Load(); n > 40 {
+		t.Errorf("%d reads: the start was fetched again", n)
+	}
+}
+
+// What is nearby is read as it is asked for.
+func TestCacheLeavesNearSourcesAlone(t *testing.T) {
+	t.Parallel()
+	near := countedSource(1 << 20)
+	c := newCache(struct{ Source }{near})
+	p := make([]byte, 100)
+	for _, off := range []int64{0, 5000, 0} {
+		if err := c.read(t.Context(), p, off); err != nil || !bytes.Equal(p, near.content[off:off+100]) {
+			t.Errorf("at %d: %v", off, err)
+		}
+	}
+	if n := c.close(); n != 300 || near.reads.Load() != 3 {
+		t.Errorf("%d bytes in %d reads, want 300 in 3", n, near.reads.Load())
 	}
 }

@@ -10,9 +10,10 @@
 //
 //	source.go    byte ranges as FFmpeg's custom IO
 //	input.go     open the container, check limits, pick the video stream
-//	timeline.go  every frame's time: from the packets, or by decoding where packets do not tell
+//	timeline.go  every frame's time: from the container's table (moov.go), from the packets, or
+//	             by decoding where neither tells
 //	sample.go    which of them are wanted; scene.go looks for cuts
-//	pictures.go  decode in order and pick exactly those
+//	pictures.go  decode in order; picker.go takes exactly those, hop.go skips what lies between
 //	hardware.go  on a device, where one is asked for and can
 //	rgb.go       colours and rotation
 //	clip.go      the safetensors file

@@ -17,7 +17,8 @@ type input struct {
 	format  *astiav.FormatContext
 	stream  *astiav.Stream
 	decoder *astiav.CodecContext
-	device  *device              // that the decoder uses; nil: none
+	device  *device // that the decoder uses; nil: none
+	src     *source
 	wanted  func(pts int64) bool // whether a packet's frame must be shown; nil: all
 	enough  func(pts int64) bool // whether no packet is needed after the one just sent; nil: to the end
 }
@@ -45,7 +46,7 @@ func skim(ctx context.Context, src *source, req wire.Request, _ *device) (*input
 }
 
 func openAs(ctx context.Context, src *source, req wire.Request, d *device, format *astiav.FormatContext) (_ *input, err error) {
-	in := &input{format: format, device: d}
+	in := &input{format: format, device: d, src: src}
 	defer func() {
 		if err != nil {
 			in.close()
@@ -206,6 +207,16 @@ func (in *input) seek(pts int64) error {
 	err := in.format.SeekFrame(in.stream.Index(), pts, astiav.NewSeekFlags(astiav.SeekFlagBackward))
 	flush(in.decoder)
 	return err
+}
+
+// sampleTable is that of the video track, where it is in the stream's time base.
+func (in *input) sampleTable() (*sampleTable, bool) {
+	if !isMP4(in) {
+		return nil, false
+	}
+	t, ok := readSampleTable(in.src, in.src.size, in.stream.ID())
+	tb := in.stream.TimeBase()
+	return t, ok && tb.Num() == 1 && int64(tb.Den()) == t.timescale
 }
 
 // seekable says that the container has an index which leads to key frames exactly.

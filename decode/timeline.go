@@ -68,7 +68,7 @@ func fromPackets(ctx context.Context, in *input) (*timeline, error) {
 		return nil, nil
 	}
 	s := packetScan{table: &timeline{}}
-	err := in.packets(ctx, s.add)
+	err := s.run(ctx, in)
 	if err != nil && !errors.Is(err, astiav.ErrInvaliddata) {
 		return nil, readFailure(err)
 	}
@@ -93,6 +93,21 @@ type packetScan struct {
 	table *timeline
 	seen  int64 // packets, hidden ones too
 	noPTS bool
+}
+
+// run takes the container's own table, if it has one, else every packet.
+func (s *packetScan) run(ctx context.Context, in *input) error {
+	table, ok := in.sampleTable()
+	if !ok {
+		return in.packets(ctx, s.add)
+	}
+	s.seen, s.table.pts = int64(len(table.pts)), table.pts
+	for i, key := range table.key {
+		if key {
+			s.table.keys = append(s.table.keys, table.pts[i])
+		}
+	}
+	return nil
 }
 
 func (s *packetScan) add(p *astiav.Packet) (bool, error) {

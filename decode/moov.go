@@ -68,7 +68,8 @@ func parseTrack(trak []byte, movieScale int64) (*sampleTable, bool) {
 		return nil, false
 	}
 	t := &sampleTable{timescale: scale}
-	if !t.decodingTimes(child(stbl, "stts")) || !hasSamples(child(stbl, "stsz"), len(t.pts)) {
+	n, ok := sampleCount(child(stbl, "stsz"))
+	if !ok || !t.decodingTimes(child(stbl, "stts"), n) {
 		return nil, false
 	}
 	if !t.offsets(child(stbl, "ctts")) || !t.keys(child(stbl, "stss")) {
@@ -77,11 +78,11 @@ func parseTrack(trak []byte, movieScale int64) (*sampleTable, bool) {
 	return t, t.edit(child(child(trak, "edts"), "elst"), movieScale)
 }
 
-// decodingTimes fills in the pts with the times of decoding.
-func (t *sampleTable) decodingTimes(stts []byte) bool {
+// decodingTimes fills in the pts of n frames with the times of decoding.
+func (t *sampleTable) decodingTimes(stts []byte, n int) bool {
 	at := int64(0)
 	for count, delta := range runs(stts) {
-		if delta == 0 || delta > math.MaxInt32 || len(t.pts)+int(count) > mostFrames {
+		if delta == 0 || delta > math.MaxInt32 || int(count) > n-len(t.pts) {
 			return false
 		}
 		for range count {
@@ -89,7 +90,7 @@ func (t *sampleTable) decodingTimes(stts []byte) bool {
 			at += int64(delta)
 		}
 	}
-	return len(t.pts) > 0
+	return n > 0 && len(t.pts) == n
 }
 
 // offsets adds those from decoding to showing; without a box there are none.
@@ -159,23 +160,24 @@ func (t *sampleTable) edit(elst []byte, movieScale int64) bool {
 	return true
 }
 
-// hasSamples says that a stsz box has n samples, none of them empty.
-func hasSamples(stsz []byte, n int) bool {
-	if len(stsz) < 12 || int(word(stsz, 8)) != n {
-		return false
+// sampleCount is how many samples a stsz box has; it is not ok with empty ones.
+func sampleCount(stsz []byte) (n int, ok bool) {
+	if len(stsz) < 12 {
+		return 0, false
 	}
+	n = int(word(stsz, 8))
 	if word(stsz, 4) != 0 { // all of one size
-		return true
+		return n, n <= mostFrames
 	}
 	if (len(stsz)-12)/4 < n {
-		return false
+		return 0, false
 	}
 	for i := range n {
 		if word(stsz, 12+4*i) == 0 {
-			return false
+			return 0, false
 		}
 	}
-	return true
+	return n, true
 }
 
 // runs are the pairs of a box of run lengths: stts, ctts. It ends early where

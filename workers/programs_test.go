@@ -110,7 +110,7 @@ func TestRealProgramsAnswer(t *testing.T) {
 	r.broken(t, "text.mp4", "not a film", 1)
 	r.broken(t, "cut.mp4", "\x00\x00\x00\x20ftypisom\x00\x00\x02\x00isomiso2", 1)
 	r.start(t)
-	if result := r.wait(t); result.Tally.OK != 6 || result.Tally.BytesFetched != int64(len(film)) {
+	if result := r.wait(t); result.Tally.OK != 6 || result.Tally.BytesFetched < int64(len(film)) {
 		t.Errorf("result = %+v", result)
 	}
 	ends := r.ends(t)

@@ -149,3 +149,21 @@ func FuzzReadResult(f *testing.F) {
 		}
 	})
 }
+
+func FuzzParseClip(f *testing.F) {
+	b, err := tensor.Encode(small())
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(b)
+	f.Fuzz(func(t *testing.T, b []byte) {
+		clip, err := ParseClip(b)
+		if err != nil {
+			return
+		}
+		s := clip.Frames.Shape
+		if len(clip.Frames.Data) != s[0]*s[1]*s[2]*3 || len(clip.Index) != s[0] || len(clip.PTS) != s[0] {
+			t.Errorf("frames %v of %d bytes, %d indices, %d times", s, len(clip.Frames.Data), len(clip.Index), len(clip.PTS))
+		}
+	})
+}

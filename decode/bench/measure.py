@@ -57,7 +57,7 @@ class Tools:
     def winnow(self, file, clip, count):
         out, sample = spent(self.frames(file, count))
         told = json.loads(out)
-        self.versions["winnow"] = told["info"]["Decoder"]
+        self.versions["winnow"] = told["info"]["decoder"]
         return sample | {"index": [f["index"] for f in told["frames"]], "pts_s": [f["pts_s"] for f in told["frames"]]}
 
     def frames(self, file, count):

@@ -79,6 +79,9 @@ func (p *picker) take(f *astiav.Frame, slot int) error {
 		return avFailure(err, job.InputUnsupported, "convert to RGB")
 	}
 	p.turn, p.width, p.height = turned, image.W, image.H
+	if err := p.paddable(image); err != nil {
+		return err
+	}
 	if p.req.Image.Size > 0 {
 		image, err = resize.Square(image, p.req.Image.Size, resize.Mode(p.req.Image.Resize), p.req.Image.Fill)
 		if err != nil {
@@ -86,6 +89,16 @@ func (p *picker) take(f *astiav.Frame, slot int) error {
 		}
 	}
 	return p.keep(image, slot)
+}
+
+// paddable refuses frames so long that the square around them would be huge.
+// That around the widest usual frame has less than twice its pixels.
+func (p *picker) paddable(image resize.Image) error {
+	side := int64(max(image.W, image.H))
+	if p.req.Image.Size == 0 || p.req.Image.Resize != wire.Pad || side*side <= 2*p.req.Limits.Pixels {
+		return nil
+	}
+	return fail(job.InputTooLarge, "frames of %dx%d, padded to a square over twice limits.pixels %d", image.W, image.H, p.req.Limits.Pixels)
 }
 
 func (p *picker) keep(image resize.Image, slot int) error {

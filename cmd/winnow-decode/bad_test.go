@@ -263,3 +263,23 @@ func TestSourceThatChanges(t *testing.T) {
 	_, err = decoder(t).Run(t.Context(), frames(1), changing{src})
 	wantCode(t, err, job.InputChanged)
 }
+
+// A frame of extreme shape is cheap, but for a square around it.
+func TestExtremeShape(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "long.png")
+	ffmpeg(t, nil, "-f", "lavfi", "-i", "testsrc=s=24000x2", "-frames:v", "1", path)
+	for _, c := range []struct {
+		resize wire.Resize
+		refuse bool
+	}{{wire.ShortestCrop, false}, {wire.Squash, false}, {wire.Pad, true}} {
+		req := frames(1)
+		req.Image = wire.Image{Size: 96, Resize: c.resize}
+		_, err := decodeFile(t, path, req)
+		if c.refuse {
+			wantCode(t, err, job.InputTooLarge)
+		} else if err != nil {
+			t.Errorf("%s: %v", c.resize, err)
+		}
+	}
+}

@@ -23,7 +23,7 @@ func (m *maker) sceneScores(ctx context.Context, t *timeline, w window) ([]float
 		return nil, err
 	}
 	defer in.close()
-	if key, ok := t.keyBefore(w.first); ok && t.seekable {
+	if key, ok := t.keyBefore(w.first); ok {
 		if err := in.seek(key); err != nil {
 			return nil, readFailure(err)
 		}

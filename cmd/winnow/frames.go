@@ -26,6 +26,9 @@ shown in --start..--end:
 
 ` + hwaccelHelp
 
+// sheetFrames is how many frames are drawn where nothing says how many.
+const sheetFrames = 8
+
 // framesFlags are the flags of `winnow frames`.
 type framesFlags struct {
 	frames job.Frames
@@ -40,13 +43,14 @@ type framesFlags struct {
 }
 
 func (a *app) framesCommand() *cobra.Command {
-	f := framesFlags{frames: job.Frames{Count: 8}}
+	var f framesFlags
 	c := &cobra.Command{
 		Use: "frames VIDEO", Short: "Draw the sampled frames of a video as a contact sheet", Long: framesLong,
 		Example: "  winnow frames clip.mp4 --count 8 --out clip.png\n  winnow frames clip.mp4 --strategy scene --start 60 --end 90 --json",
 		Args:    exactArgs("VIDEO"),
 	}
-	bindFrames(c.Flags(), &f.frames, "count")
+	c.Flags().IntVar(&f.frames.Count, "count", 0, fmt.Sprintf("frames, at most (default %d; %d with --fps)", sheetFrames, job.DefaultMostFrames))
+	bindFrames(c.Flags(), &f.frames)
 	c.Flags().Float64Var(&f.start, "start", 0, "seconds from the first frame")
 	c.Flags().Float64Var(&f.end, "end", 0, "seconds from the first frame, included; 0 is the last frame")
 	c.Flags().IntVar(&f.size, "size", 0, "edge of the square that the model sees; 0 draws frames as they are")
@@ -84,7 +88,7 @@ func (a *app) framesCommand() *cobra.Command {
 func (f framesFlags) request(video string) (wire.Request, error) {
 	frames := f.frames.WithDefaults()
 	if frames.Count == 0 {
-		frames.Count = 8
+		frames.Count = sheetFrames
 	}
 	req := wire.Request{
 		Container: filepath.Ext(video), Start: &f.start,

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -31,7 +30,8 @@ func bindSpec(set *pflag.FlagSet, spec *job.Spec, pruning *job.Pruning) {
 	set.StringVar(&spec.Name, "name", spec.Name, "name of the job (default: the job file's name)")
 	set.StringVar(&spec.Manifest, "manifest", spec.Manifest, "file of items, one JSON object a line")
 	set.StringVar(&spec.Bundle, "bundle", spec.Bundle, "folder of the model bundle")
-	bindFrames(set, &spec.Frames, "frames")
+	set.IntVar(&spec.Frames.Count, "frames", spec.Frames.Count, fmt.Sprintf("frames per video, at most (default: the bundle's; %d with --fps)", job.DefaultMostFrames))
+	bindFrames(set, &spec.Frames)
 	bindPruning(set, pruning)
 	bindGeneration(set, &spec.Generate)
 	set.StringVar((*string)(&spec.Fit), "fit", string(spec.Fit), "where prompt and tokens exceed the context: refuse (default), trim")
@@ -43,13 +43,8 @@ func bindSpec(set *pflag.FlagSet, spec *job.Spec, pruning *job.Pruning) {
 	set.StringToStringVar(&spec.Labels, "label", spec.Labels, "key=value, kept with the job")
 }
 
-// bindFrames gives set the flags of which frames are taken; count is the name of that of the number.
-func bindFrames(set *pflag.FlagSet, f *job.Frames, count string) {
-	most := "the bundle's"
-	if f.Count != 0 {
-		most = strconv.Itoa(f.Count)
-	}
-	set.IntVar(&f.Count, count, 0, fmt.Sprintf("frames per video, at most (default: %s; %d with --fps)", most, job.DefaultMostFrames))
+// bindFrames gives set the flags of which frames are taken, but for how many.
+func bindFrames(set *pflag.FlagSet, f *job.Frames) {
 	set.Float64Var(&f.FPS, "fps", f.FPS, "frames a second instead")
 	set.StringVar((*string)(&f.Strategy), "strategy", string(f.Strategy), "how frames are chosen: "+listed(job.Strategies()))
 	set.StringVar((*string)(&f.Color), "color", string(f.Color), "how pictures become RGB: "+listed(job.Colors()))

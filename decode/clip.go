@@ -61,7 +61,7 @@ func (m *maker) timeline(ctx context.Context, open opener, read func(context.Con
 	if err != nil || t == nil {
 		return nil, err
 	}
-	if why := cutShort(m.src, m.src.size); why != "" {
+	if why := m.src.shape().short; why != "" {
 		t.flaw = fail(job.InputTruncated, "%s", why)
 	}
 	return t, m.acceptable(t)

@@ -24,69 +24,80 @@ func knownContainer(src io.ReaderAt) bool {
 	return isISO(head) || isRIFF(head) && (string(head[8:]) == "AVI " || string(head[8:]) == "WEBP")
 }
 
-// cutShort says how a file ends before the end that its own structure declares;
-// "" where it does not, or where its format declares none. FFmpeg reads such
-// files without a word.
-func cutShort(src io.ReaderAt, size int64) string {
+// shape is what a file's own structure says of its extent.
+type shape struct {
+	boxes []box  // top-level boxes of an ISO file (mp4, mov); none of another
+	short string // how it ends before the end that it declares; "" where it does not, or declares none
+}
+
+// box is a box of an ISO file.
+type box struct {
+	name    string
+	payload extent
+}
+
+// shapeOf reads what is needed of a file of size bytes. FFmpeg reads files that
+// were cut short without a word.
+func shapeOf(src io.ReaderAt, size int64) (s shape) {
 	head := make([]byte, 64)
 	n, _ := src.ReadAt(head, 0)
 	head = head[:n]
 	var end int64
 	switch {
 	case isISO(head):
-		end = endOfBoxes(src, size, func(string, extent) {})
+		s.boxes, end = boxesOf(src, size)
 	case isRIFF(head):
 		end = 8 + int64(binary.LittleEndian.Uint32(head[4:]))
 	case bytes.HasPrefix(head, []byte("\xff\xd8\xff")):
-		return openEnd(src, size)
+		s.short = openEnd(src, size)
 	case bytes.HasPrefix(head, []byte("\x1aE\xdf\xa3")):
 		end = endOfSegment(head)
 	}
-	if end <= size {
-		return ""
+	if end > size {
+		s.short = fmt.Sprintf("the file has %d of %d bytes: it was cut short", size, end)
 	}
-	return fmt.Sprintf("the file has %d of %d bytes: it was cut short", size, end)
+	return s
 }
 
 func isISO(head []byte) bool { return len(head) >= 8 && string(head[4:8]) == "ftyp" }
 
 func isRIFF(head []byte) bool { return len(head) >= 12 && string(head[:4]) == "RIFF" }
 
-// mediaData is where an ISO file holds samples, which tell nothing about when
-// they are shown.
-func mediaData(src io.ReaderAt, size int64) (media []extent) {
-	endOfBoxes(src, size, func(name string, payload extent) {
-		if name == "mdat" {
-			media = append(media, extent{payload.from, min(payload.to, size)})
+// mediaData is where an ISO file of size bytes holds samples, which tell nothing
+// about when they are shown.
+func (s shape) mediaData(size int64) (media []extent) {
+	for _, b := range s.boxes {
+		if b.name == "mdat" {
+			media = append(media, extent{b.payload.from, min(b.payload.to, size)})
 		}
-	})
+	}
 	return media
 }
 
-// endOfBoxes is where the last top-level box of an ISO file (mp4, mov) ends
-// (ISO/IEC 14496-12, 4.2). It visits the payload of every one.
-func endOfBoxes(src io.ReaderAt, size int64, visit func(name string, payload extent)) int64 {
-	box := make([]byte, 16)
+// boxesOf are the top-level boxes of an ISO file, and where the last of them ends
+// (ISO/IEC 14496-12, 4.2).
+func boxesOf(src io.ReaderAt, size int64) (all []box, end int64) {
+	head := make([]byte, 16)
 	at := int64(0)
 	for at < size {
-		n, _ := src.ReadAt(box, at)
-		if n < 8 || !isName(box[4:8]) { // something follows that is no box
-			return size
+		n, _ := src.ReadAt(head, at)
+		if n < 8 || !isName(head[4:8]) { // something follows that is no box
+			return all, size
 		}
-		head, length := int64(8), int64(binary.BigEndian.Uint32(box))
+		skip, length := int64(8), int64(binary.BigEndian.Uint32(head))
 		if length == 1 && n == 16 {
-			head, length = 16, int64(min(binary.BigEndian.Uint64(box[8:]), 1<<62))
+			skip, length = 16, int64(min(binary.BigEndian.Uint64(head[8:]), 1<<62))
 		}
 		if length == 0 { // to the end of the file
 			length = size - at
 		}
-		if length < head { // damaged
-			return size
+		if length < skip { // damaged
+			return all, size
 		}
-		visit(string(box[4:8]), extent{at + head, at + length})
+		all = append(all, box{string(head[4:8]), extent{at + skip, at + length}})
 		at += length
 	}
-	return at
+	return all, at
 }
 
 // openEnd says that a JPEG has no end marker, which its compressed data cannot

@@ -8,23 +8,23 @@ import (
 	"testing"
 )
 
-// box is an ISO box of the declared length, with so many bytes of it there.
-func box(name string, declared uint32, there int) string {
+// boxText is an ISO box of the declared length, with so many bytes of it there.
+func boxText(name string, declared uint32, there int) string {
 	head := binary.BigEndian.AppendUint32(nil, declared)
 	return string(head) + name + strings.Repeat("x", there-8)
 }
 
-func TestCutShort(t *testing.T) {
+func TestShapeTellsOfFilesCutShort(t *testing.T) {
 	t.Parallel()
-	ftyp := box("ftyp", 16, 16)
+	ftyp := boxText("ftyp", 16, 16)
 	ebml := "\x1aE\xdf\xa3\x84abcd\x18S\x80g"
 	for _, c := range []struct {
 		name, file string
 		want       bool
 	}{
-		{"mp4", ftyp + box("mdat", 20, 20), false},
-		{"mp4 within a box", ftyp + box("mdat", 20, 19), true},
-		{"mp4 whose last box is open", ftyp + box("mdat", 0, 30), false},
+		{"mp4", ftyp + boxText("mdat", 20, 20), false},
+		{"mp4 within a box", ftyp + boxText("mdat", 20, 19), true},
+		{"mp4 whose last box is open", ftyp + boxText("mdat", 0, 30), false},
 		{"mp4 with a long box", ftyp + "\x00\x00\x00\x01mdat\x00\x00\x00\x00\x00\x00\x00\x14abcd", false},
 		{"mp4 cut in a long box", ftyp + "\x00\x00\x00\x01mdat\x00\x00\x00\x00\x00\x00\x00\x14abc", true},
 		{"mp4 with a huge box", ftyp + "\x00\x00\x00\x01mdat\xff\xff\xff\xff\xff\xff\xff\xffabc", true},
@@ -44,8 +44,8 @@ func TestCutShort(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			if why := cutShort(strings.NewReader(c.file), int64(len(c.file))); (why != "") != c.want {
-				t.Errorf("cutShort = %q, want one: %v", why, c.want)
+			if why := shapeOf(strings.NewReader(c.file), int64(len(c.file))).short; (why != "") != c.want {
+				t.Errorf("short = %q, want one: %v", why, c.want)
 			}
 		})
 	}
@@ -53,29 +53,30 @@ func TestCutShort(t *testing.T) {
 
 func TestMediaData(t *testing.T) {
 	t.Parallel()
-	ftyp := box("ftyp", 16, 16)
+	ftyp := boxText("ftyp", 16, 16)
 	long := "\x00\x00\x00\x01mdat\x00\x00\x00\x00\x00\x00\x00\x14abcd"
 	for _, c := range []struct {
 		name, file string
 		want       []extent
 	}{
-		{"two", ftyp + box("mdat", 20, 20) + box("moov", 30, 30) + long, []extent{{24, 36}, {82, 86}}},
-		{"open", ftyp + box("mdat", 0, 30), []extent{{24, 46}}},
-		{"cut", ftyp + box("mdat", 100, 30), []extent{{24, 46}}},
-		{"none", ftyp + box("moov", 30, 30), nil},
+		{"two", ftyp + boxText("mdat", 20, 20) + boxText("moov", 30, 30) + long, []extent{{24, 36}, {82, 86}}},
+		{"open", ftyp + boxText("mdat", 0, 30), []extent{{24, 46}}},
+		{"cut", ftyp + boxText("mdat", 100, 30), []extent{{24, 46}}},
+		{"none", ftyp + boxText("moov", 30, 30), nil},
 	} {
-		if got := mediaData(strings.NewReader(c.file), int64(len(c.file))); !slices.Equal(got, c.want) {
+		size := int64(len(c.file))
+		if got := shapeOf(strings.NewReader(c.file), size).mediaData(size); !slices.Equal(got, c.want) {
 			t.Errorf("%s: %v, want %v", c.name, got, c.want)
 		}
 	}
 }
 
-func FuzzCutShort(f *testing.F) {
-	f.Add([]byte(box("ftyp", 16, 16) + box("mdat", 20, 19)))
+func FuzzShape(f *testing.F) {
+	f.Add([]byte(boxText("ftyp", 16, 16) + boxText("mdat", 20, 19)))
 	f.Add([]byte("\x1aE\xdf\xa3\x84abcd\x18S\x80g\x84abc"))
 	f.Add([]byte("RIFF\x09\x00\x00\x00AVI xxxx"))
 	f.Fuzz(func(t *testing.T, file []byte) {
-		cutShort(bytes.NewReader(file), int64(len(file))) // must end, and not panic
+		shapeOf(bytes.NewReader(file), int64(len(file))) // must end, and not panic
 		knownContainer(bytes.NewReader(file))
 	})
 }

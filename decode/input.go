@@ -32,15 +32,13 @@ func open(ctx context.Context, src *source, req wire.Request, d *device) (*input
 // the container has their times elsewhere: it is not fetched. They cannot be decoded.
 func skim(ctx context.Context, src *source, req wire.Request, _ *device) (*input, error) {
 	format := astiav.AllocFormatContext()
-	head := make([]byte, 8)
-	n, _ := src.ReadAt(head, 0)
-	iso := isISO(head[:n])
+	iso := len(src.shape().boxes) > 0
 	if iso { // parsers would look into the content
 		format.SetFlags(format.Flags().Add(astiav.FormatContextFlagNoparse))
 	}
 	in, err := openAs(ctx, src, req, nil, format)
 	if err == nil && iso {
-		src.blank = mediaData(src, src.size)
+		src.blank = src.shape().mediaData(src.size)
 	}
 	return in, err
 }
@@ -82,7 +80,7 @@ func notOpened(src *source, err error) error {
 	if src.Err() != nil {
 		return src.Err()
 	}
-	if why := cutShort(src, src.size); why != "" {
+	if why := src.shape().short; why != "" {
 		return fail(job.InputTruncated, "%s", why)
 	}
 	if knownContainer(src) {
@@ -214,7 +212,7 @@ func (in *input) sampleTable() (*sampleTable, bool) {
 	if !isMP4(in) {
 		return nil, false
 	}
-	t, ok := readSampleTable(in.src, in.src.size, in.stream.ID())
+	t, ok := readSampleTable(in.src, in.stream.ID())
 	tb := in.stream.TimeBase()
 	return t, ok && tb.Num() == 1 && int64(tb.Den()) == t.timescale
 }

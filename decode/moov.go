@@ -23,17 +23,17 @@ type sampleTable struct {
 	key       []bool
 }
 
-// readSampleTable reads the table of track id of a file of size bytes.
-func readSampleTable(src io.ReaderAt, size int64, id int) (*sampleTable, bool) {
-	var at extent
-	n := 0
-	endOfBoxes(src, size, func(name string, payload extent) {
-		if name == "moov" {
-			at = payload
+// readSampleTable reads the table of track id.
+func readSampleTable(src *source, id int) (*sampleTable, bool) {
+	shape := src.shape()
+	at, n := extent{}, 0
+	for _, b := range shape.boxes {
+		if b.name == "moov" {
+			at = b.payload
 			n++
 		}
-	})
-	if n != 1 || at.to > size || at.to-at.from > mostMoov || cutShort(src, size) != "" {
+	}
+	if n != 1 || at.to-at.from > mostMoov || shape.short != "" {
 		return nil, false
 	}
 	moov := make([]byte, at.to-at.from)

@@ -57,7 +57,7 @@ func TestSkimTellsTheSameTimes(t *testing.T) {
 			if diff := cmp.Diff(want, scan(skim, (*packetScan).run), cmp.AllowUnexported(timeline{})); diff != "" {
 				t.Errorf("(-packets +table):\n%s", diff)
 			}
-			if _, ok := readSampleTable(m.src, m.src.size, 1); ok == c.without {
+			if _, ok := readSampleTable(m.src, 1); ok == c.without {
 				t.Errorf("the file has a table: %v", ok)
 			}
 		})
@@ -74,7 +74,7 @@ func TestTableThatIsNotBelieved(t *testing.T) {
 	}
 	for path, want := range map[string]bool{whole: true, cut: false} {
 		m := makerOf(t, path, 1)
-		if _, ok := readSampleTable(m.src, m.src.size, 1); ok != want {
+		if _, ok := readSampleTable(m.src, 1); ok != want {
 			t.Errorf("%s has a table: %v", filepath.Base(path), ok)
 		}
 	}
@@ -85,11 +85,11 @@ func FuzzParseMoov(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
-	endOfBoxes(bytes.NewReader(content), int64(len(content)), func(name string, at extent) {
-		if name == "moov" {
-			f.Add(content[at.from:at.to], 1)
+	for _, b := range shapeOf(bytes.NewReader(content), int64(len(content))).boxes {
+		if b.name == "moov" {
+			f.Add(content[b.payload.from:b.payload.to], 1)
 		}
-	})
+	}
 	f.Fuzz(func(t *testing.T, moov []byte, id int) {
 		if table, ok := parseMoov(moov, id); ok && len(table.pts) != len(table.key) {
 			t.Errorf("%d times, %d key marks", len(table.pts), len(table.key))

@@ -23,6 +23,7 @@ type source struct {
 	size  int64
 	at    int64    // of the reader
 	blank []extent // reads as zeros without being asked for; ascending
+	known *shape   // nil until it is asked for
 }
 
 // extent is bytes from..to-1 of a source.
@@ -30,6 +31,15 @@ type extent struct{ from, to int64 }
 
 func newSource(conn io.ReadWriter, size int64) *source {
 	return &source{Ranges: wire.NewRanges(conn, size), size: size}
+}
+
+// shape of the file, read once: of a fragmented film it is many small reads.
+func (s *source) shape() shape {
+	if s.known == nil {
+		shape := shapeOf(s, s.size)
+		s.known = &shape
+	}
+	return *s.known
 }
 
 // read is FFmpeg's read callback. It never returns bytes together with an

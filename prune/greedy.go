@@ -1,7 +1,7 @@
 package prune
 
-// greedy completes picked, which is not empty, to k rows of candidates by
-// max-min diversity with a bonus: each time it takes the candidate with the largest
+// greedy picks k rows of candidates, first among them, by max-min diversity with
+// a bonus: each time it takes the candidate with the largest
 //
 //	min over the picked s of (1 − V̂ᵢ·V̂ₛ) + bonusᵢ
 //
@@ -11,16 +11,17 @@ package prune
 // met all of them is a bound, and only the highest bound is ever brought closer.
 // The result is exactly that of the plain rule, at O(k·n·d) worst and far less
 // as a rule.
-func greedy(g group, candidates, picked []int, bonus []float32, k int) []int {
-	q := newBounds(g, candidates, picked[0], bonus)
+func greedy(g group, candidates []int, first pick, bonus []float32, k int) []pick {
+	q := newBounds(g, candidates, first.row, bonus)
+	picked := append(make([]pick, 0, k), first)
 	for len(picked) < k {
 		top := &q[0]
 		if top.met < len(picked) {
-			top.meet(g, picked[top.met])
+			top.meet(g, picked[top.met].row)
 			q.sink(0)
 			continue
 		}
-		picked = append(picked, top.row)
+		picked = append(picked, pick{top.row, top.score})
 		q = q.drop()
 	}
 	return picked

@@ -3,8 +3,8 @@ package prune
 // none keeps every row, whatever the keep ratio.
 type none struct{}
 
-func newNone(Options) rule { return none{} }
+func newNone(o Options) Policy { return newPicker(o, none{}) }
 
 func (none) usesQuery() bool { return false }
 
-func (none) pick(g group, _ int) []int { return ascending(g.n) }
+func (none) pick(g group, _ int) []pick { return unscored(ascending(g.n)) }

@@ -32,9 +32,9 @@ func Default() Options {
 	return Options{Method: "rediprune", Keep: 0.15, Alpha: 0.5, Scope: ScopeFrame}
 }
 
-// methods is the registry: how to make the rule of every method.
-func methods() map[string]func(Options) rule {
-	return map[string]func(Options) rule{
+// methods is the registry: how to make the policy of every method.
+func methods() map[string]func(Options) Policy {
+	return map[string]func(Options) Policy{
 		"rediprune": newReDiPrune,
 		"relevant":  newRelevant,
 		"diverse":   newDiverse,
@@ -52,7 +52,7 @@ func New(o Options) (Policy, error) {
 	if err := o.validate(); err != nil {
 		return nil, fmt.Errorf("prune: %w", err)
 	}
-	return &picker{rule: methods()[o.Method](o), keep: o.Keep, scope: o.Scope}, nil
+	return methods()[o.Method](o), nil
 }
 
 func (o Options) validate() error {

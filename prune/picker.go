@@ -11,7 +11,22 @@ type rule interface {
 	// usesQuery says whether pick reads group.relevance.
 	usesQuery() bool
 	// pick returns k distinct rows of g in any order, 0 < k ≤ g.n.
-	pick(g group, k int) []int
+	pick(g group, k int) []pick
+}
+
+// pick is a row of a group and what it was taken for.
+type pick struct {
+	row   int
+	score float32
+}
+
+// unscored are picks of rows that were not compared.
+func unscored(rows []int) []pick {
+	picks := make([]pick, len(rows))
+	for i, r := range rows {
+		picks[i].row = r
+	}
+	return picks
 }
 
 // group is what one selection chooses from: n consecutive rows of a clip. A
@@ -27,12 +42,14 @@ type group struct {
 // row is unit row i.
 func (g group) row(i int) []float32 { return g.unit[i*g.d : (i+1)*g.d] }
 
-// picker is the Policy of every rule that keeps tokens as they are.
+// picker is the Policy of every rule that keeps tokens as they are, group by group.
 type picker struct {
 	rule  rule
 	keep  float64
 	scope Scope
 }
+
+func newPicker(o Options, r rule) Policy { return &picker{rule: r, keep: o.Keep, scope: o.Scope} }
 
 // QueryDependent implements Policy.
 func (p *picker) QueryDependent() bool { return p.rule.usesQuery() }
@@ -48,11 +65,11 @@ func (p *picker) Select(c *Clip, query []float32) (*Selection, error) {
 		s.Relevance = relevance
 	}
 	groups := c.groups(p.scope, s.Relevance)
-	picked := make([][]int, len(groups))
+	picked := make([][]pick, len(groups))
 	spread(len(groups), func(i int) {
 		g := groups[i]
 		picked[i] = p.rule.pick(g, budget(g.n, p.keep))
-		slices.Sort(picked[i])
+		slices.SortFunc(picked[i], func(a, b pick) int { return a.row - b.row })
 	})
 	s.Kept = c.tokens(groups[0].n, picked)
 	return s, nil
@@ -93,17 +110,18 @@ func (c *Clip) groups(scope Scope, relevance []float32) []group {
 }
 
 // tokens lists the rows picked, ascending in every group of n, as kept tokens.
-func (c *Clip) tokens(n int, picked [][]int) []Token {
+func (c *Clip) tokens(n int, picked [][]pick) []Token {
 	total := 0
-	for _, rows := range picked {
-		total += len(rows)
+	for _, picks := range picked {
+		total += len(picks)
 	}
 	kept, sources := make([]Token, 0, total), make([]Source, 0, total)
-	for g, rows := range picked {
-		for _, r := range rows {
-			row := g*n + r
+	for g, picks := range picked {
+		for _, p := range picks {
+			row := g*n + p.row
 			sources = append(sources, Source{Row: row, Weight: 1})
-			kept = append(kept, Token{Frame: row / c.P, Cell: row % c.P, Sources: sources[len(sources)-1 : len(sources) : len(sources)]})
+			own := sources[len(sources)-1 : len(sources) : len(sources)]
+			kept = append(kept, Token{Frame: row / c.P, Cell: row % c.P, Score: p.score, Sources: own})
 		}
 	}
 	return kept

@@ -23,6 +23,7 @@ type Selection struct {
 type Token struct {
 	Frame   int      // 0 ≤ Frame < T
 	Cell    int      // 0 ≤ Cell < P, row-major on the encoder's grid
+	Score   float32  // what the rule took it for, in the rule's own measure; 0 where it compares none
 	Sources []Source // one of weight 1 is a pick; a merged token has more
 }
 

@@ -301,7 +301,7 @@ func TestUniformIsEven(t *testing.T) {
 	t.Parallel()
 	for n := 1; n < 60; n++ {
 		for k := 1; k <= n; k++ {
-			rows := uniform{}.pick(group{n: n}, k)
+			rows := rowsOf(uniform{}.pick(group{n: n}, k))
 			for i := 1; i < k; i++ {
 				if gap := rows[i] - rows[i-1]; gap < n/k || gap > n/k+1 {
 					t.Fatalf("%d of %d: %v", k, n, rows)

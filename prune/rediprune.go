@@ -12,29 +12,31 @@ import (
 //
 //	min over the picked s of (1 − V̂ᵢ·V̂ₛ) + α·V̂ᵢ·q̂
 //
+// A token's score is that; the first's is its relevance. Where all are kept none is scored.
+//
 // Cost: O(k·n·d) worst case, O(n) memory.
 type rediprune struct {
 	alpha float32
 	tau   float64
 }
 
-func newReDiPrune(o Options) rule {
-	return rediprune{alpha: float32(o.Alpha), tau: o.Tau}
+func newReDiPrune(o Options) Policy {
+	return newPicker(o, rediprune{alpha: float32(o.Alpha), tau: o.Tau})
 }
 
 func (r rediprune) usesQuery() bool { return true }
 
-func (r rediprune) pick(g group, k int) []int {
+func (r rediprune) pick(g group, k int) []pick {
 	if k == g.n {
-		return ascending(g.n)
+		return unscored(ascending(g.n))
 	}
 	candidates := r.candidates(g.relevance, k)
 	bonus := make([]float32, g.n)
 	for i, relevance := range g.relevance {
 		bonus[i] = r.alpha * relevance
 	}
-	picked := append(make([]int, 0, k), mostRelevant(g.relevance, candidates))
-	return greedy(g, candidates, picked, bonus, k)
+	first := mostRelevant(g.relevance, candidates)
+	return greedy(g, candidates, pick{first, g.relevance[first]}, bonus, k)
 }
 
 // candidates orders what may be picked. Without τ that is every row. With it,

@@ -20,29 +20,45 @@ func (diverse) pick(g group, k int) []pick {
 }
 
 // loneliest is the row whose nearest neighbour is farthest, the lowest of
-// equals, and its similarity to it. A row is given up as soon as a neighbour is as near as the best row's
-// nearest; looking at rows next to it first, where images repeat themselves,
-// makes that soon.
+// equals, and its similarity to it. A row is given up as soon as some row is as
+// near as the best row's nearest. Looking at rows next to it first, where images
+// repeat themselves, makes that soon; so does keeping what a row has in common
+// with those before it.
 func loneliest(g group) (int, float32) {
-	best, nearest := 0, float32(2)
+	best, least := 0, float32(2)
+	nearest := make([]float32, g.n) // largest similarity known so far
+	for i := range nearest {
+		nearest[i] = -2
+	}
 	for i := range g.n {
-		if s := nearestBelow(g, i, nearest); s < nearest {
-			best, nearest = i, s
+		if meetNeighbours(g, i, nearest, least); nearest[i] < least {
+			best, least = i, nearest[i]
 		}
 	}
-	return best, nearest
+	return best, least
 }
 
-// nearestBelow is row i's largest similarity to another row, or some similarity ≥ limit if there is one.
-func nearestBelow(g group, i int, limit float32) float32 {
-	largest := float32(-2)
-	for away := 1; away < g.n && largest < limit; away++ {
-		if j := i - away; j >= 0 {
-			largest = max(largest, dot(g.row(i), g.row(j)))
-		}
-		if j := i + away; j < g.n {
-			largest = max(largest, dot(g.row(i), g.row(j)))
+// meetNeighbours brings nearest[i] to row i's largest similarity to another row, or to some similarity ≥ limit.
+func meetNeighbours(g group, i int, nearest []float32, limit float32) {
+	var rows [4][]float32
+	var at [4]int
+	waiting := 0
+	for away := 1; away < g.n && nearest[i] < limit; away++ {
+		for _, j := range [2]int{i - away, i + away} {
+			if j < 0 || j >= g.n {
+				continue
+			}
+			rows[waiting], at[waiting] = g.row(j), j
+			if waiting++; waiting < len(at) {
+				continue
+			}
+			waiting = 0
+			for l, s := range dot4(g.row(i), &rows) {
+				nearest[i], nearest[at[l]] = max(nearest[i], s), max(nearest[at[l]], s)
+			}
 		}
 	}
-	return largest
+	for l := range waiting {
+		nearest[i] = max(nearest[i], dot(g.row(i), rows[l]))
+	}
 }

@@ -31,10 +31,9 @@ func Gather[E float32 | tensor.Float16](tokens tensor.Dense[E], s *Selection) (t
 
 // blend sets dst to the weighted sum of the source rows.
 func blend[E float32 | tensor.Float16](dst []E, rows tensor.Dense[E], sources []Source) {
-	sum, row := make([]float32, len(dst)), make([]float32, len(dst))
+	sum, room := make([]float32, len(dst)), make([]float32, len(dst))
 	for _, s := range sources {
-		single(row, rows.Row(s.Row))
-		for i, x := range row {
+		for i, x := range single(room, rows.Row(s.Row)) {
 			sum[i] += float32(s.Weight * x)
 		}
 	}

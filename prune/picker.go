@@ -81,14 +81,12 @@ func (c *Clip) relevance(query []float32) ([]float32, error) {
 		return nil, fmt.Errorf("prune: this method selects by a query, and the query is empty")
 	}
 	q := fit(query, c.D)
-	if !normalise(q) {
+	if !normalise(q, q) {
 		return nil, fmt.Errorf("prune: the query holds a NaN or an infinity")
 	}
 	relevance := make([]float32, c.T*c.P)
 	spread(c.T, func(t int) {
-		for i := t * c.P; i < (t+1)*c.P; i++ {
-			relevance[i] = dot(c.row(i), q)
-		}
+		sweep(q, func(i int) []float32 { return c.row(t*c.P + i) }, relevance[t*c.P:(t+1)*c.P])
 	})
 	return relevance, nil
 }

@@ -255,18 +255,3 @@ func exactDot(a, b []float32) float64 {
 	}
 	return sum
 }
-
-func TestDotIsSymmetricAndClose(t *testing.T) {
-	t.Parallel()
-	rng := rand.New(rand.NewPCG(4, 4))
-	for n := range 70 {
-		a, b := gaussian(rng, 1, n), gaussian(rng, 1, n)
-		got := dot(a, b)
-		if got != dot(b, a) {
-			t.Errorf("%d: dot is not symmetric", n)
-		}
-		if want := exactDot(a, b); math.Abs(float64(got)-want) > 1e-5*float64(n+1) {
-			t.Errorf("%d: %g, want %g", n, got, want)
-		}
-	}
-}

@@ -260,6 +260,29 @@ func TestNewClipRefuses(t *testing.T) {
 	}
 }
 
+// A clip made in the memory of another is the same, larger or smaller; after an error it holds nothing.
+func TestRefill(t *testing.T) {
+	t.Parallel()
+	rng := rand.New(rand.NewPCG(9, 9))
+	c := &Clip{}
+	for _, shape := range [][]int{{2, 6, 4}, {1, 3, 5}, {4, 9, 8}} {
+		data := gaussian(rng, shape[0]*shape[1], shape[2])
+		tokens, err := tensor.From(data, shape...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := Refill(c, tokens); err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(clipOf(t, data, shape...), c, cmp.AllowUnexported(Clip{})); diff != "" {
+			t.Errorf("%v: %s", shape, diff)
+		}
+	}
+	if err := Refill(c, tensor.New[float32](6, 4)); err == nil || c.T != 0 {
+		t.Errorf("%v, and %d frames are left", err, c.T)
+	}
+}
+
 func TestSelectRefusesABadQuery(t *testing.T) {
 	t.Parallel()
 	c := clipOf(t, []float32{1, 2, 3, 4}, 1, 2, 2)

@@ -88,7 +88,7 @@ func attended(rows [][]float32) []float64 {
 	unit := make([][]float32, len(rows))
 	for i, row := range rows {
 		unit[i] = slices.Clone(row)
-		normalise(unit[i])
+		normalise(unit[i], unit[i])
 	}
 	weights := make([]float64, len(rows))
 	attention := make([]float64, len(rows))

@@ -11,11 +11,13 @@ import "math"
 type Float16 uint16
 
 const (
-	halfInf   = 0x7c00
-	singleInf = 0xff << 23
+	halfInf     = 0x7c00
+	singleInf   = 0xff << 23
+	singleQuiet = 1 << 22
 )
 
-// Float32 is the number's exact value. NaNs stay NaNs, with their payload.
+// Float32 is the number's exact value. NaNs stay NaNs, with their payload, and are
+// quiet from then on, as processors make them.
 func (h Float16) Float32() float32 {
 	sign := uint32(h&0x8000) << 16
 	bits := uint32(h&0x7fff) << 13
@@ -23,6 +25,9 @@ func (h Float16) Float32() float32 {
 	bits = math.Float32bits(math.Float32frombits(bits) * 0x1p112)
 	if h&halfInf == halfInf {
 		bits |= singleInf
+	}
+	if h&0x7fff > halfInf {
+		bits |= singleQuiet
 	}
 	return math.Float32frombits(sign | bits)
 }
@@ -48,8 +53,8 @@ func ToFloat16(f float32) Float16 {
 // Widen converts src to single precision into dst, which is as long.
 func Widen(dst []float32, src []Float16) {
 	dst = dst[:len(src)]
-	for i, h := range src {
-		dst[i] = h.Float32()
+	for i := widen(dst, src); i < len(src); i++ {
+		dst[i] = src[i].Float32()
 	}
 }
 

@@ -76,6 +76,24 @@ func TestWidenNarrow(t *testing.T) {
 	}
 }
 
+// Many at once are what they are one by one, bit by bit, wherever the many end.
+func TestWidenEqualsFloat32(t *testing.T) {
+	t.Parallel()
+	every := make([]Float16, 1<<16)
+	for i := range every {
+		every[i] = Float16(i)
+	}
+	for _, src := range [][]Float16{every, every[:15], every[1000:1016], every[1<<16-31:], nil} {
+		single := make([]float32, len(src))
+		Widen(single, src)
+		for i, h := range src {
+			if got, want := math.Float32bits(single[i]), math.Float32bits(h.Float32()); got != want {
+				t.Fatalf("%#04x, %d of %d: bits %#08x, want %#08x", h, i, len(src), got, want)
+			}
+		}
+	}
+}
+
 func BenchmarkWiden(b *testing.B) {
 	src, dst := make([]Float16, 144*1024), make([]float32, 144*1024)
 	for i := range src {

@@ -7,7 +7,7 @@ STATIC  := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 WFCHECK := go.temporal.io/sdk/contrib/tools/workflowcheck@v0.6.0
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo bench-demo bench-decode test check pure clean
+.PHONY: help setup build demo bench-demo bench-decode bench-prune test check pure clean
 
 # env.mk comes from setup.sh: where FFmpeg and ONNX Runtime lie. Make builds it
 # first, then reads this file again.
@@ -41,6 +41,10 @@ bench-demo: build ## measure the demo bundle on 1040 held-out questions
 # Needs decode/bench/requirements.txt and an ffmpeg with x264, x265 and VP9.
 bench-decode: build ## measure decoding beside FFmpeg, PyAV, torchcodec and decord
 	$(PYTHON) decode/bench/bench.py
+
+# Needs prune/bench/requirements.txt; fetches the published code.
+bench-prune: build ## measure ReDiPrune's selection beside the published one
+	$(PYTHON) prune/bench/bench.py
 
 test: pure ## run every test, against real Temporal, NATS and S3
 	$(GO) test -timeout 20m $(NATIVE)

@@ -17,13 +17,9 @@ package prune
 func greedy(g group, candidates []int, first pick, bonus []float32, k int) []pick {
 	s := newSearch(g, candidates, first, bonus, k)
 	for len(s.picked) < k {
-		position := s.queue.first()
-		if b := s.bounds[position]; int(b.met) == len(s.picked) {
-			s.picked = append(s.picked, pick{candidates[position], b.score()})
-			s.queue = s.queue.drop()
-			continue
+		if !s.take() {
+			s.approach()
 		}
-		s.approach()
 	}
 	return s.picked
 }
@@ -67,6 +63,18 @@ func newSearch(g group, candidates []int, first pick, bonus []float32, k int) *s
 	}
 	s.queue.heapify()
 	return s
+}
+
+// take picks the first in the queue, if its bound is its score.
+func (s *search) take() bool {
+	position := s.queue.first()
+	b := s.bounds[position]
+	if int(b.met) < len(s.picked) {
+		return false
+	}
+	s.picked = append(s.picked, pick{s.candidates[position], b.score()})
+	s.queue = s.queue.drop()
+	return true
 }
 
 // A tile is as many rows and picks as meet at once: few enough for the picks to

@@ -14,11 +14,12 @@ type Options struct {
 	Keep   float64 // share of tokens kept, 0 < Keep ≤ 1; default 0.15; none keeps all
 	Alpha  float64 // rediprune: weight of relevance against diversity; default 0.5
 	Tau    float64 // rediprune: above 0, only relevant tokens are candidates; default 0
-	Scope  Scope   // what one selection chooses from; default frame
+	Scope  Scope   // what one selection chooses from; default frame; some methods have but one, see Scope
 	Seed   uint64  // random: another seed, another sample; default 0
 }
 
-// Scope is what one selection chooses from.
+// Scope is what one selection chooses from. divprune compares all tokens of the
+// clip and has one budget for it, by either.
 type Scope string
 
 // The scopes.
@@ -38,6 +39,8 @@ func methods() map[string]func(Options) Policy {
 		"rediprune": newReDiPrune,
 		"relevant":  newRelevant,
 		"diverse":   newDiverse,
+		"divprune":  newDivPrune,
+		"cdpruner":  newCDPruner,
 		"uniform":   newUniform,
 		"random":    newRandom,
 		"none":      newNone,

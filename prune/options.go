@@ -18,8 +18,10 @@ type Options struct {
 	Seed   uint64  // random: another seed, another sample; default 0
 }
 
-// Scope is what one selection chooses from. divprune compares all tokens of the
-// clip and has one budget for it, by either.
+// Scope is what one selection chooses from. It is that of rediprune, cdpruner,
+// relevant, diverse, uniform and random. The others have no choice and take either:
+// divprune, evs, dycoke, vidcom2 and frames compare all tokens of the clip and
+// have one budget for it.
 type Scope string
 
 // The scopes.
@@ -41,6 +43,10 @@ func methods() map[string]func(Options) Policy {
 		"diverse":   newDiverse,
 		"divprune":  newDivPrune,
 		"cdpruner":  newCDPruner,
+		"evs":       newEVS,
+		"dycoke":    newDyCoke,
+		"vidcom2":   newVidCom2,
+		"frames":    newFrames,
 		"uniform":   newUniform,
 		"random":    newRandom,
 		"none":      newNone,

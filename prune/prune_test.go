@@ -120,6 +120,7 @@ func TestTiesGoToTheFirstCandidate(t *testing.T) {
 		{"diverse", Options{Method: "diverse", Keep: 0.5}, equal, []int{0, 1, 2}},
 		{"divprune", Options{Method: "divprune", Keep: 0.5}, equal, []int{0, 1, 2}},
 		{"cdpruner", Options{Method: "cdpruner", Keep: 0.5}, equal, []int{0, 1, 2}},
+		{"vidcom2", Options{Method: "vidcom2", Keep: 0.5}, equal, []int{0, 1, 2}},
 	} {
 		c.o.Scope = ScopeFrame
 		got := selected(t, c.o, clipOf(t, c.data, 1, 6, 3), []float32{1, 1, 1}).Rows()
@@ -136,6 +137,14 @@ func keeps(method string, scope Scope, t, p int, keep float64) int {
 		return t * p
 	case "divprune":
 		return budget(t*p, keep)
+	case "evs":
+		return evsBudget(t, p, keep)
+	case "dycoke":
+		return max(p, budget(t*p, keep))
+	case "vidcom2":
+		return max(t, budget(t*p, keep))
+	case "frames":
+		return budget(t, keep) * p
 	}
 	return map[Scope]int{ScopeFrame: t * budget(p, keep), ScopeClip: budget(t*p, keep)}[scope]
 }

@@ -47,6 +47,8 @@ func TestNewNamesTheField(t *testing.T) {
 		"tau: +Inf":          func(o *Options) { o.Tau = math.Inf(1) },
 		"scope: \"\"":        func(o *Options) { o.Scope = "" },
 		"scope: \"segment\"": func(o *Options) { o.Scope = "segment" },
+		"grid: 0x4":          func(o *Options) { o.Grid = Grid{Columns: 4} },
+		"grid: 4x4+-1":       func(o *Options) { o.Grid = Grid{4, 4, -1} },
 	} {
 		o := Default()
 		change(&o)
@@ -130,7 +132,7 @@ func TestTiesGoToTheFirstCandidate(t *testing.T) {
 	}
 }
 
-// keeps is how many of t frames of p tokens every method keeps.
+// keeps is how many of t frames of p tokens every method keeps on a grid of 4 rows, p = 4·6.
 func keeps(method string, scope Scope, t, p int, keep float64) int {
 	switch method {
 	case "none":
@@ -145,6 +147,9 @@ func keeps(method string, scope Scope, t, p int, keep float64) int {
 		return max(t, budget(t*p, keep))
 	case "frames":
 		return budget(t, keep) * p
+	case "pool":
+		small := Grid{Rows: 4, Columns: 6}.coarser(budget(p, keep))
+		return t * small.Rows * small.Columns
 	}
 	return map[Scope]int{ScopeFrame: t * budget(p, keep), ScopeClip: budget(t*p, keep)}[scope]
 }
@@ -162,7 +167,7 @@ func TestSelectionsAreWellFormed(t *testing.T) {
 				{Keep: 0.2, Scope: ScopeFrame}, {Keep: 0.2, Scope: ScopeClip}, {Keep: 0.01, Scope: ScopeFrame},
 				{Keep: 0.55, Scope: ScopeFrame}, {Keep: 0.9, Scope: ScopeClip}, {Keep: 1, Scope: ScopeFrame},
 			} {
-				o.Method, o.Alpha = method, 0.5
+				o.Method, o.Alpha, o.Grid = method, 0.5, Grid{Rows: 4, Columns: 6}
 				s := selected(t, o, c, query)
 				checkWellFormed(t, s)
 				if want := keeps(method, o.Scope, T, P, o.Keep); len(s.Kept) != want {
@@ -208,7 +213,7 @@ func TestQueryIndependentPoliciesTakeNoQuery(t *testing.T) {
 	c := clipOf(t, gaussian(rand.New(rand.NewPCG(5, 5)), 20, 8), 2, 10, 8)
 	for _, method := range Methods() {
 		o := Default()
-		o.Method = method
+		o.Method, o.Grid = method, Grid{Rows: 2, Columns: 5}
 		_, err := policyOf(t, o).Select(c, nil)
 		if dependent := policyOf(t, o).QueryDependent(); (err != nil) != dependent {
 			t.Errorf("%s: query-dependent %t, without a query: %v", method, dependent, err)
@@ -355,7 +360,7 @@ func TestSelectIsSafeForConcurrentUse(t *testing.T) {
 	query := gaussian(rng, 1, 16)
 	for _, method := range Methods() {
 		o := Default()
-		o.Method = method
+		o.Method, o.Grid = method, Grid{Rows: 4, Columns: 5}
 		policy, want := policyOf(t, o), selected(t, o, c, query)
 		var all sync.WaitGroup
 		for range 8 {

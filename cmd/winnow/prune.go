@@ -17,11 +17,14 @@ const pruneLong = `Select visual tokens offline.
 
 IN holds visual_tokens [P,D] or [T,P,D] (F16 or F32) and, for methods that look at
 the question, text_query [E]. OUT holds keep_idx I64 [M] (into T·P, ascending),
-kept_tokens [M,D], frame and cell I32 [M].`
+kept_tokens [M,D], frame and cell I32 [M]. Where tokens are merged (method pool), it
+also holds what each is made of: source_counts I32 [M], then source_rows I64 [S] (into
+T·P) and weights F32 [S], token by token.`
 
 func (a *app) pruneCommand() *cobra.Command {
 	var out string
 	var asJSON bool
+	var grid prune.Grid
 	p := job.DefaultPruning()
 	c := &cobra.Command{
 		Use: "prune IN.safetensors --out OUT.safetensors", Short: "Select visual tokens of a file", Long: pruneLong,
@@ -30,13 +33,14 @@ func (a *app) pruneCommand() *cobra.Command {
 	}
 	bindPruning(c.Flags(), &p)
 	hide(c.Flags(), "query") // IN holds the query vector itself
+	c.Flags().TextVar(&grid, "grid", grid, "rows and columns of a frame's tokens, like `12x12`, or 24x24+1 where one leads; of method pool (default: square)")
 	c.Flags().StringVar(&out, "out", "", "file to write (required)")
 	c.Flags().BoolVar(&asJSON, "json", false, "print what was kept as JSON")
 	c.RunE = func(_ *cobra.Command, args []string) error {
 		if out == "" {
 			return usagef("missing --out: the file to write")
 		}
-		kept, err := pruneFile(args[0], out, p)
+		kept, err := pruneFile(args[0], out, p, grid)
 		if err != nil {
 			return err
 		}
@@ -48,7 +52,7 @@ func (a *app) pruneCommand() *cobra.Command {
 func hide(set *pflag.FlagSet, name string) { set.Lookup(name).Hidden = true }
 
 // pruneFile writes the selection from in to out, or leaves no out behind.
-func pruneFile(in, out string, p job.Pruning) (*tensor.File, error) {
+func pruneFile(in, out string, p job.Pruning, grid prune.Grid) (*tensor.File, error) {
 	text, err := os.ReadFile(in)
 	if err != nil {
 		return nil, err
@@ -58,7 +62,7 @@ func pruneFile(in, out string, p job.Pruning) (*tensor.File, error) {
 		return nil, fmt.Errorf("%s: %w", in, err)
 	}
 	kept, err := prune.SelectFile(file, prune.Options{
-		Method: p.Method, Keep: p.Keep, Alpha: p.Alpha, Tau: p.Tau, Scope: prune.Scope(p.Scope), Seed: p.Seed,
+		Method: p.Method, Keep: p.Keep, Alpha: p.Alpha, Tau: p.Tau, Scope: prune.Scope(p.Scope), Seed: p.Seed, Grid: grid,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", in, err)

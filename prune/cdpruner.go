@@ -64,6 +64,7 @@ type determinant struct {
 	gain   []float64 // [n], d; -1 once taken
 	taken  []bool    // [n]
 	factor []float32 // [n,k], row i is cᵢ: filled up to size
+	cosine []float32 // [n], of all rows with the one being taken
 	k      int
 	size   int // of S
 }
@@ -71,10 +72,10 @@ type determinant struct {
 func newDeterminant(g group, k int) *determinant {
 	d := &determinant{
 		g: g, weight: minMax(g.relevance), gain: make([]float64, g.n),
-		taken: make([]bool, g.n), factor: make([]float32, g.n*k), k: k,
+		taken: make([]bool, g.n), factor: make([]float32, g.n*k), cosine: make([]float32, g.n), k: k,
 	}
 	for i := range d.gain {
-		d.gain[i] = d.kernel(i, i)
+		d.gain[i] = d.kernel(i, i, dot(g.row(i), g.row(i)))
 	}
 	return d
 }
@@ -92,10 +93,10 @@ func minMax(v []float32) []float64 {
 	return scaled
 }
 
-// kernel is Lᵢⱼ. Like every product here it is rounded on its own, so that no
-// platform fuses it into a sum.
-func (d *determinant) kernel(i, j int) float64 {
-	return float64(float64(d.weight[i]*d.weight[j]) * float64(dot(d.g.row(i), d.g.row(j))))
+// kernel is Lᵢⱼ of two rows and their cosine. Like every product here it is
+// rounded on its own, so that no platform fuses it into a sum.
+func (d *determinant) kernel(i, j int, cosine float32) float64 {
+	return float64(float64(d.weight[i]*d.weight[j]) * float64(cosine))
 }
 
 // largest is the row of largest gain, the lowest of equals.
@@ -114,12 +115,13 @@ func (d *determinant) take(row int) {
 	root := math.Sqrt(d.gain[row])
 	d.gain[row], d.taken[row] = -1, true
 	own := d.factor[row*d.k : row*d.k+d.size]
+	sweep(d.g.row(row), d.g.row, d.cosine)
 	for i, gain := range d.gain {
 		if gain <= leastGain {
 			continue
 		}
 		c := d.factor[i*d.k : i*d.k+d.size+1]
-		e := (d.kernel(row, i) - float64(dot(c[:d.size], own))) / root
+		e := (d.kernel(row, i, d.cosine[i]) - float64(dot(c[:d.size], own))) / root
 		c[d.size] = float32(e)
 		d.gain[i] -= float64(e * e)
 	}

@@ -58,6 +58,7 @@ func (s *stages) pruneAll(ctx context.Context, w *work, todo map[artifact.Key][]
 	if err != nil {
 		return err
 	}
+	defer s.clips.Put(c.ready)
 	for key, tasks := range todo {
 		if ctx.Err() != nil {
 			return ctx.Err()
@@ -104,9 +105,14 @@ func (s *stages) openClip(ctx context.Context, w *work) (*clip, error) {
 	if err != nil {
 		return nil, job.Fail(job.StagePrune, job.ModelContract, "%s: %v", key, err)
 	}
-	if c.ready, err = prune.NewClip(c.tokens); err != nil {
+	ready, ok := s.clips.Get().(*prune.Clip)
+	if !ok {
+		ready = &prune.Clip{}
+	}
+	if err := prune.Refill(ready, c.tokens); err != nil {
 		return nil, job.Fail(job.StagePrune, job.ModelNotFinite, "%v", err)
 	}
+	c.ready = ready
 	return c, nil
 }
 

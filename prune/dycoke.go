@@ -19,10 +19,10 @@ package prune
 // 0.25. Longer windows, below that, are ours. A budget under P keeps P: one frame.
 //
 // Cost: O(T·P·(D + log P)), O(T·P) memory.
-func newDyCoke(o Options) Policy { return wholeClip{dycoke, o.Keep} }
+func newDyCoke(o Options) Policy { return wholeClip{dycoke, dycokeBudget, o.Keep} }
 
 func dycoke(c *Clip, keep float64) []pick {
-	total := max(c.P, budget(c.T*c.P, keep))
+	total := dycokeBudget(c.T, c.P, keep)
 	w := dycokeWindow(c.T, c.P, total)
 	scores := make([]float32, c.T*c.P)
 	spread(c.T, func(t int) {
@@ -32,6 +32,8 @@ func dycoke(c *Clip, keep float64) []pick {
 	})
 	return c.best(scores, dycokeShares(c.T, c.P, w, total))
 }
+
+func dycokeBudget(t, p int, keep float64) int { return max(p, budget(t*p, keep)) }
 
 // dycokeWindow is the least power of two w > 1 by which frames kept whole, one in
 // w, fit into total ≥ p tokens.

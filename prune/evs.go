@@ -10,7 +10,7 @@ package prune
 // the whole clip, the lower of equals, until the budget is spent.
 //
 // Cost: O(T·P·(D + log(T·P))), O(T·P) memory.
-func newEVS(o Options) Policy { return wholeClip{evs, o.Keep} }
+func newEVS(o Options) Policy { return wholeClip{evs, evsBudget, o.Keep} }
 
 func evs(c *Clip, keep float64) []pick {
 	changes := make([]float32, (c.T-1)*c.P)

@@ -4,7 +4,7 @@ package prune
 // sampling fewer frames would have cost the same. They are the middles of F equal
 // stretches of the clip, F = max(1, T·keep rounded half to even), so the budget is
 // met to the nearest whole frame. No token is scored. Cost: O(F·P).
-func newFrames(o Options) Policy { return wholeClip{frames, o.Keep} }
+func newFrames(o Options) Policy { return wholeClip{frames, framesBudget, o.Keep} }
 
 func frames(c *Clip, keep float64) []pick {
 	kept := uniform{}.pick(group{n: c.T}, budget(c.T, keep))
@@ -16,3 +16,5 @@ func frames(c *Clip, keep float64) []pick {
 	}
 	return picks
 }
+
+func framesBudget(t, p int, keep float64) int { return budget(t, keep) * p }

@@ -10,6 +10,9 @@ type Policy interface {
 	// QueryDependent says whether another query could change the selection. If
 	// not, all questions about a clip share one.
 	QueryDependent() bool
+	// Keeps is how many tokens Select keeps of t frames of p tokens each, whatever
+	// is in them; 0 where it refuses such frames.
+	Keeps(t, p int) int
 }
 
 // Selection is what a policy kept of a clip of T frames with P tokens each.

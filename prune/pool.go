@@ -24,13 +24,29 @@ func newPool(o Options) Policy { return pool{o.Grid, o.Keep} }
 // QueryDependent implements Policy.
 func (pool) QueryDependent() bool { return false }
 
+// Keeps implements Policy.
+func (p pool) Keeps(frames, tokens int) int {
+	_, small, err := p.grids(tokens)
+	if err != nil {
+		return 0
+	}
+	return frames * (small.Leading + small.Rows*small.Columns)
+}
+
+// grids is the grid of a frame's tokens and the one it is pooled to.
+func (p pool) grids(tokens int) (grid, small Grid, err error) {
+	if grid, err = p.grid.of(tokens); err != nil {
+		return grid, small, fmt.Errorf("prune: %w", err)
+	}
+	return grid, grid.coarser(max(1, budget(tokens, p.keep)-grid.Leading)), nil
+}
+
 // Select implements Policy.
 func (p pool) Select(c *Clip, _ []float32) (*Selection, error) {
-	grid, err := p.grid.of(c.P)
+	grid, small, err := p.grids(c.P)
 	if err != nil {
-		return nil, fmt.Errorf("prune: %w", err)
+		return nil, err
 	}
-	small := grid.coarser(max(1, budget(c.P, p.keep)-grid.Leading))
 	return &Selection{T: c.T, P: c.P, Kept: repeat(pooledFrame(grid, small), c.T, c.P)}, nil
 }
 

@@ -173,6 +173,9 @@ func TestSelectionsAreWellFormed(t *testing.T) {
 				if want := keeps(method, o.Scope, T, P, o.Keep); len(s.Kept) != want {
 					t.Errorf("%s, %s, %s, %g: kept %d, want %d", kind, method, o.Scope, o.Keep, len(s.Kept), want)
 				}
+				if got := policyOf(t, o).Keeps(T, P); got != len(s.Kept) {
+					t.Errorf("%s, %s, %g: said to keep %d, kept %d", method, o.Scope, o.Keep, got, len(s.Kept))
+				}
 				if (s.Relevance != nil) != policyOf(t, o).QueryDependent() {
 					t.Errorf("%s: relevance of %d, query-dependent: %t", method, len(s.Relevance), policyOf(t, o).QueryDependent())
 				}

@@ -26,7 +26,7 @@ import (
 // rows, and all of their channels count.
 //
 // Cost: O(T·P·(D + log P)), O(T·(P + D)) memory.
-func newVidCom2(o Options) Policy { return wholeClip{vidcom2, o.Keep} }
+func newVidCom2(o Options) Policy { return wholeClip{vidcom2, vidcom2Budget, o.Keep} }
 
 // vidcom2Temperature is that of the softmax over the frames.
 const vidcom2Temperature = 0.01
@@ -44,9 +44,11 @@ func vidcom2(c *Clip, keep float64) []pick {
 		}
 		uniqueness[t] = -sum / float64(c.P)
 	})
-	total := max(c.T, budget(c.T*c.P, keep))
+	total := vidcom2Budget(c.T, c.P, keep)
 	return c.best(scores, apportion(vidcom2Wants(uniqueness, c.P, keep), c.P, total))
 }
+
+func vidcom2Budget(t, p int, keep float64) int { return max(t, budget(t*p, keep)) }
 
 // centres is the mean of every frame's unit rows, [T], and that of all.
 func (c *Clip) centres() (frames []point, video point) {

@@ -5,15 +5,22 @@ import "slices"
 // wholeClip is the Policy of every rule that compares frames with each other: it
 // has one budget for the clip, whatever the scope. None of them looks at the question.
 type wholeClip struct {
-	rule clipRule
-	keep float64
+	rule  clipRule
+	keeps clipBudget
+	keep  float64
 }
 
 // clipRule picks rows of a clip, 0 ≤ row < T·P, distinct, in any order.
 type clipRule func(c *Clip, keep float64) []pick
 
+// clipBudget is how many tokens a clipRule picks of t frames of p tokens.
+type clipBudget func(t, p int, keep float64) int
+
 // QueryDependent implements Policy.
 func (wholeClip) QueryDependent() bool { return false }
+
+// Keeps implements Policy.
+func (w wholeClip) Keeps(t, p int) int { return w.keeps(t, p, w.keep) }
 
 // Select implements Policy.
 func (w wholeClip) Select(c *Clip, _ []float32) (*Selection, error) {

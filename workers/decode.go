@@ -84,7 +84,7 @@ func clipRequest(w *work) wire.Request {
 	item, image := w.items[0].item, w.bundle.Image
 	return wire.Request{
 		Container: path.Ext(source.Redacted(item.Video)), Start: item.Start, End: item.End,
-		Sampling: wire.Sampling{Strategy: w.spec.Frames.Strategy, Count: frameCount(w.spec, w.bundle), FPS: w.spec.Frames.FPS},
+		Sampling: wire.Sampling{Strategy: w.spec.Frames.Strategy, Count: frameCount(w.spec, &w.bundle.Manifest), FPS: w.spec.Frames.FPS},
 		Image:    wire.Image{Size: image.Size, Resize: wire.Resize(image.Resize), Fill: meanColour(image)},
 		Color:    w.spec.Frames.Color, Limits: w.spec.Limits, AllowPartial: w.spec.AllowPartial,
 	}

@@ -142,9 +142,13 @@ func selectFor(w *work, c *clip, t task) (io.ReadSeeker, error) {
 	if err != nil {
 		return nil, err
 	}
-	selection, err := w.policies[t.Variant].Select(c.ready, query)
+	policy := w.policies[t.Variant]
+	selection, err := policy.Select(c.ready, query)
 	if err != nil {
 		return nil, err
+	}
+	if planned := policy.Keeps(selection.T, selection.P); len(selection.Kept) != planned {
+		return nil, job.Fail(job.StagePrune, job.ModelContract, "%d tokens were kept, %d planned", len(selection.Kept), planned)
 	}
 	kept, err := keptFile(c, selection, w.spec.Prune[t.Variant])
 	if err != nil {

@@ -54,7 +54,7 @@ type answerRecipe struct {
 }
 
 // frameCount is how many frames are looked at.
-func frameCount(spec job.Spec, b *bundle.Bundle) int {
+func frameCount(spec job.Spec, b *bundle.Manifest) int {
 	switch {
 	case b.Frames.Fixed > 0:
 		return b.Frames.Fixed
@@ -67,7 +67,7 @@ func frameCount(spec job.Spec, b *bundle.Bundle) int {
 // sharedKeys are the keys of what a video's questions share.
 func sharedKeys(source string, item job.Item, spec job.Spec, b *bundle.Bundle, decoder string, e Encoder) workflows.Keys {
 	clip := artifact.Clip(source, clipRecipe{
-		Strategy: string(spec.Frames.Strategy), Count: frameCount(spec, b), FPS: spec.Frames.FPS,
+		Strategy: string(spec.Frames.Strategy), Count: frameCount(spec, &b.Manifest), FPS: spec.Frames.FPS,
 		Start: item.Start, End: item.End,
 		Size: b.Image.Size, Resize: string(b.Image.Resize), Fill: meanColour(b.Image), Color: string(spec.Frames.Color),
 		AllowPartial: spec.AllowPartial, DecodeErrors: spec.Limits.DecodeErrors, Decoder: decoder,
@@ -79,7 +79,7 @@ func sharedKeys(source string, item job.Item, spec job.Spec, b *bundle.Bundle, d
 
 // keptKey is where one variant's kept tokens for item lie.
 func keptKey(tokens artifact.Key, item job.Item, p job.Pruning, policy prune.Policy, b *bundle.Bundle) artifact.Key {
-	recipe := keptRecipe{Policy: pruneOptions(p, b)}
+	recipe := keptRecipe{Policy: pruneOptions(p, &b.Manifest)}
 	if policy.QueryDependent() {
 		recipe.Query = &queryRecipe{Bundle: b.Digest(), Kind: p.Query, Text: queryText(item), Options: item.Options}
 	}
@@ -95,7 +95,7 @@ func answerKey(kept artifact.Key, item job.Item, spec job.Spec, bundleDigest str
 }
 
 // pruneOptions is a setting with what the bundle's encoder adds to it.
-func pruneOptions(p job.Pruning, b *bundle.Bundle) prune.Options {
+func pruneOptions(p job.Pruning, b *bundle.Manifest) prune.Options {
 	o := prune.Options{
 		Method: p.Method, Keep: p.Keep, Alpha: p.Alpha, Tau: p.Tau,
 		Scope: prune.Scope(p.Scope), Seed: p.Seed,

@@ -54,7 +54,7 @@ func (s *stages) workOf(ctx context.Context, in workflows.StageInput) (*work, er
 func policies(spec job.Spec, b *bundle.Bundle) ([]prune.Policy, error) {
 	all := make([]prune.Policy, len(spec.Prune))
 	for i, p := range spec.Prune {
-		policy, err := prune.New(pruneOptions(p, b))
+		policy, err := prune.New(pruneOptions(p, &b.Manifest))
 		if err != nil {
 			return nil, job.Fail(job.StagePrune, job.ConfigInvalid, "prune[%d]: %v", i, err)
 		}

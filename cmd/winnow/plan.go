@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 
 	"github.com/winnow-video/winnow/infer/bundle"
+	"github.com/winnow-video/winnow/workers"
 	"github.com/winnow-video/winnow/workflows/job"
 )
 
@@ -34,6 +35,9 @@ func (a *app) check(ctx context.Context, flags specFlags, path string) (*plan, e
 		return nil, bundleError(err)
 	}
 	if err := fitsBundle(spec, manifest); err != nil {
+		return nil, usageError(err)
+	}
+	if err := workers.FitsContext(spec, manifest); err != nil {
 		return nil, usageError(err)
 	}
 	items, err := a.readItems(spec.Manifest)

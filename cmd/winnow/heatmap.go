@@ -25,12 +25,17 @@ func drawHeatmap(s *prune.Selection, pictures []string) ([]byte, error) {
 	}
 	frames := framesOf(s)
 	for i, path := range pictures {
+		frames[i].Title = fmt.Sprintf("frame %d: %s", i, frames[i].Title)
 		if frames[i].Picture, err = readPicture(path); err != nil {
 			return nil, err
 		}
 	}
+	return encodeHeatmap(frames, grid)
+}
+
+func encodeHeatmap(frames []heatmap.Frame, grid image.Point) ([]byte, error) {
 	var b bytes.Buffer
-	err = png.Encode(&b, heatmap.Draw(frames, grid))
+	err := png.Encode(&b, heatmap.Draw(frames, grid))
 	return b.Bytes(), err
 }
 
@@ -59,7 +64,7 @@ func framesOf(s *prune.Selection) []heatmap.Frame {
 		}
 	}
 	for t := range frames {
-		frames[t].Title = fmt.Sprintf("frame %d: %d of %d kept", t, kept[t], s.P)
+		frames[t].Title = fmt.Sprintf("%d of %d kept", kept[t], s.P)
 		if s.Relevance != nil {
 			frames[t].Relevance = s.Relevance[t*s.P : (t+1)*s.P]
 		}

@@ -31,8 +31,8 @@ func TestFramesOfMergedTokens(t *testing.T) {
 		{Frame: 1, Cell: 0, Sources: []prune.Source{{Row: 4, Weight: 1}}},
 	}, Relevance: []float32{0, 1, 2, 3, 4, 5, 6, 7}})
 	want := []heatmap.Frame{
-		{Title: "frame 0: 1 of 4 kept", Relevance: []float32{0, 1, 2, 3}, Kept: [][]int{{1, 2}}},
-		{Title: "frame 1: 2 of 4 kept", Relevance: []float32{4, 5, 6, 7}, Kept: [][]int{{1}, {3}, {0}}},
+		{Title: "1 of 4 kept", Relevance: []float32{0, 1, 2, 3}, Kept: [][]int{{1, 2}}},
+		{Title: "2 of 4 kept", Relevance: []float32{4, 5, 6, 7}, Kept: [][]int{{1}, {3}, {0}}},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("frames (-want +got):\n%s", diff)

@@ -11,7 +11,10 @@ import (
 // [P,D] or [T,P,D], F16 or F32, and, for a method that depends on the query,
 // text_query [E], F16 or F32. Out holds keep_idx I64 [M] (into T·P, ascending),
 // kept_tokens [M,D] in the input's precision, frame I32 [M] and cell I32 [M],
-// and the settings as metadata. The selection behind it comes along.
+// and the settings as metadata. Of a method that merges (pool), keep_idx is where
+// a kept token stands, and what it is made of is beside it: source_counts I32 [M],
+// and source_rows I64 [S] (into T·P) with weights F32 [S], token by token. The
+// selection behind it comes along.
 func SelectFile(in *tensor.File, o Options) (*tensor.File, *Selection, error) {
 	policy, err := New(o)
 	if err != nil {
@@ -53,7 +56,7 @@ func readQuery(in *tensor.File) ([]float32, error) {
 
 // metadata is the settings as a file carries them.
 func (o Options) metadata() map[string]string {
-	return map[string]string{
+	m := map[string]string{
 		"method": o.Method,
 		"keep":   strconv.FormatFloat(o.Keep, 'g', -1, 64),
 		"alpha":  strconv.FormatFloat(o.Alpha, 'g', -1, 64),
@@ -61,6 +64,10 @@ func (o Options) metadata() map[string]string {
 		"scope":  string(o.Scope),
 		"seed":   strconv.FormatUint(o.Seed, 10),
 	}
+	if o.Grid != (Grid{}) {
+		m["grid"] = o.Grid.String()
+	}
+	return m
 }
 
 // selectTokens prunes visual_tokens of element type E.
@@ -87,6 +94,9 @@ func selectTokens[E float32 | tensor.Float16](in *tensor.File, policy Policy, qu
 	out := &tensor.File{}
 	tensor.Put(out, "kept_tokens", kept)
 	putPlaces(out, selection)
+	if selection.merges() {
+		putSources(out, selection)
+	}
 	return out, selection, nil
 }
 
@@ -101,4 +111,21 @@ func putPlaces(out *tensor.File, s *Selection) {
 	tensor.Put(out, "keep_idx", keepIdx)
 	tensor.Put(out, "frame", frame)
 	tensor.Put(out, "cell", cell)
+}
+
+// putSources puts what the kept tokens are made of.
+func putSources(out *tensor.File, s *Selection) {
+	counts := tensor.New[int32](len(s.Kept))
+	var rows []int64
+	var weights []float32
+	for i, k := range s.Kept {
+		counts.Data[i] = int32(len(k.Sources))
+		for _, source := range k.Sources {
+			rows, weights = append(rows, int64(source.Row)), append(weights, source.Weight)
+		}
+	}
+	shape := tensor.Shape{len(rows)}
+	tensor.Put(out, "source_counts", counts)
+	tensor.Put(out, "source_rows", tensor.Dense[int64]{Shape: shape, Data: rows})
+	tensor.Put(out, "weights", tensor.Dense[float32]{Shape: shape, Data: weights})
 }

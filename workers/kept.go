@@ -18,7 +18,7 @@ import (
 // keptFile makes the kept artifact: tokens F16 [M,D], frame, cell I32 [M] and
 // relevance F32 [M] of each; index I64 and pts_s F64 [T] of all frames looked at.
 // For who wants to see what was pruned: relevance_all F32 [T,P], where the method
-// looks at the question, and in the metadata the key of the clip.
+// looks at the question, and in the metadata the key of the clip and the grid.
 func keptFile(c *clip, s *prune.Selection, p job.Pruning) (*tensor.File, error) {
 	tokens, err := prune.Gather(c.tokens, s)
 	if err != nil {
@@ -50,7 +50,7 @@ func keptMetadata(c *clip, s *prune.Selection, p job.Pruning) map[string]string 
 	if m == nil {
 		m = map[string]string{}
 	}
-	m["clip"] = string(c.frames)
+	m["clip"], m["grid"] = string(c.frames), c.grid.String()
 	m["T"], m["P"] = strconv.Itoa(s.T), strconv.Itoa(s.P)
 	m["method"], m["keep"] = p.Method, strconv.FormatFloat(p.Keep, 'g', -1, 64)
 	return m

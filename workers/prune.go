@@ -87,6 +87,7 @@ func failuresOf(tasks []task, stage job.Stage, err error) []workflows.ItemFailur
 type clip struct {
 	file   *tensor.File
 	frames artifact.Key                 // of the pictures that the tokens are of
+	grid   prune.Grid                   // on which they lie
 	tokens tensor.Dense[tensor.Float16] // [T,P,D]
 	pts    []float64                    // [T], seconds
 	ready  *prune.Clip
@@ -105,7 +106,7 @@ func (s *stages) openClip(ctx context.Context, w *work) (*clip, error) {
 	if err != nil {
 		return nil, job.Fail(job.StagePrune, job.ModelContract, "%s: %v", key, err)
 	}
-	c.frames = w.in.Clip
+	c.frames, c.grid = w.in.Clip, gridOf(w.bundle)
 	if c.ready, err = prune.NewClip(c.tokens); err != nil {
 		return nil, job.Fail(job.StagePrune, job.ModelNotFinite, "%v", err)
 	}

@@ -78,10 +78,10 @@ func sharedKeys(source string, item job.Item, spec job.Spec, b *bundle.Bundle, d
 }
 
 // keptKey is where one variant's kept tokens for item lie.
-func keptKey(tokens artifact.Key, item job.Item, p job.Pruning, policy prune.Policy, bundleDigest string) artifact.Key {
-	recipe := keptRecipe{Policy: pruneOptions(p)}
+func keptKey(tokens artifact.Key, item job.Item, p job.Pruning, policy prune.Policy, b *bundle.Bundle) artifact.Key {
+	recipe := keptRecipe{Policy: pruneOptions(p, b)}
 	if policy.QueryDependent() {
-		recipe.Query = &queryRecipe{Bundle: bundleDigest, Kind: p.Query, Text: queryText(item), Options: item.Options}
+		recipe.Query = &queryRecipe{Bundle: b.Digest(), Kind: p.Query, Text: queryText(item), Options: item.Options}
 	}
 	return artifact.Kept(tokens, recipe)
 }
@@ -94,11 +94,18 @@ func answerKey(kept artifact.Key, item job.Item, spec job.Spec, bundleDigest str
 	})
 }
 
-func pruneOptions(p job.Pruning) prune.Options {
-	return prune.Options{
+// pruneOptions is a setting with what the bundle's encoder adds to it.
+func pruneOptions(p job.Pruning, b *bundle.Bundle) prune.Options {
+	o := prune.Options{
 		Method: p.Method, Keep: p.Keep, Alpha: p.Alpha, Tau: p.Tau,
 		Scope: prune.Scope(p.Scope), Seed: p.Seed,
 	}
+	return o.OnGrid(gridOf(b))
+}
+
+// gridOf is how the tokens that are selected from lie.
+func gridOf(b *bundle.Bundle) prune.Grid {
+	return prune.Grid{Rows: b.Grid[0], Columns: b.Grid[1], Leading: b.ExtraLeading}
 }
 
 // queryText is what an item is pruned by.

@@ -19,7 +19,9 @@ const pruneLong = `Select visual tokens offline.
 
 IN holds visual_tokens [P,D] or [T,P,D] (F16 or F32) and, for methods that look at
 the question, text_query [E]. OUT holds keep_idx I64 [M] (into T·P, ascending),
-kept_tokens [M,D], frame and cell I32 [M].
+kept_tokens [M,D], frame and cell I32 [M]. Where tokens are merged (method pool), it
+also holds what each is made of: source_counts I32 [M], then source_rows I64 [S] (into
+T·P) and weights F32 [S], token by token.
 
 --heatmap PICTURE draws what was seen and kept: relevance in colour over the picture
 that the tokens are of (PNG or JPEG), kept cells outlined, pruned ones dark. Tokens of
@@ -29,6 +31,7 @@ uncut: its middle is taken in the grid's shape, as resize shortest_crop does.`
 // pruneFlags are the flags of `winnow prune`.
 type pruneFlags struct {
 	pruning    job.Pruning
+	grid       prune.Grid
 	out        string
 	pictures   []string
 	heatmapOut string
@@ -45,6 +48,7 @@ func (a *app) pruneCommand() *cobra.Command {
 	}
 	bindPruning(c.Flags(), &f.pruning)
 	hide(c.Flags(), "query") // IN holds the query vector itself
+	c.Flags().TextVar(&f.grid, "grid", f.grid, "rows and columns of a frame's tokens, like `12x12`, or 24x24+1 where one leads; of method pool and heat maps (default: square)")
 	c.Flags().StringVar(&f.out, "out", "", "file to write (required)")
 	c.Flags().StringArrayVar(&f.pictures, "heatmap", nil, "draw a heat map over this picture; once a frame")
 	c.Flags().StringVar(&f.heatmapOut, "heatmap-out", "", "PNG to draw it to (default: OUT's name with .png)")
@@ -96,7 +100,7 @@ func (f *pruneFlags) run(in string) (*tensor.File, error) {
 	}
 	p := f.pruning
 	kept, selection, err := prune.SelectFile(file, prune.Options{
-		Method: p.Method, Keep: p.Keep, Alpha: p.Alpha, Tau: p.Tau, Scope: prune.Scope(p.Scope), Seed: p.Seed,
+		Method: p.Method, Keep: p.Keep, Alpha: p.Alpha, Tau: p.Tau, Scope: prune.Scope(p.Scope), Seed: p.Seed, Grid: f.grid,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", in, err)
@@ -107,7 +111,7 @@ func (f *pruneFlags) run(in string) (*tensor.File, error) {
 	}
 	outputs := []output{{f.out, bytes}}
 	if len(f.pictures) > 0 {
-		picture, err := drawHeatmap(selection, f.pictures)
+		picture, err := drawHeatmap(selection, f.grid, f.pictures)
 		if err != nil {
 			return nil, fmt.Errorf("heat map: %w", err)
 		}

@@ -110,19 +110,21 @@ func recordHeatmap(ctx context.Context, store artifact.Store, r job.Record) ([]b
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", r.KeptRef, err)
 	}
-	grid, err := squareGrid(s.P)
-	if err != nil {
-		return nil, err
-	}
-	clip := kept.Metadata["clip"]
+	clip, grid := kept.Metadata["clip"], prune.Grid{}
 	if clip == "" {
 		return nil, fmt.Errorf("its tokens were kept by an older winnow, which did not note their frames; run the job in another --state")
+	}
+	if err := grid.UnmarshalText([]byte(kept.Metadata["grid"])); err != nil {
+		return nil, fmt.Errorf("%s: metadata grid: %w", r.KeptRef, err)
+	}
+	if grid, err = grid.Of(s.P); err != nil {
+		return nil, fmt.Errorf("%s: %w", r.KeptRef, err)
 	}
 	pictures, err := clipPictures(ctx, store, artifact.Key(clip), s.T)
 	if err != nil {
 		return nil, err
 	}
-	frames := framesOf(s)
+	frames := framesOf(s, grid)
 	for i, f := range r.Frames {
 		frames[i].Picture = pictures[i]
 		frames[i].Title = fmt.Sprintf("#%d  %.3f s: %s", f.Index, f.PTS, frames[i].Title)

@@ -49,7 +49,7 @@ def asked(methods):
     curves = {" ".join([REDIPRUNE, *own.values()]): [{"method": REDIPRUNE, **own}] for own in OWN}
     for method in methods:
         if method == "random":
-            curves[f"random, {len(SEEDS)} seeds"] = [{"method": method, "seed": s} for s in SEEDS]
+            curves[f"random ({len(SEEDS)} seeds)"] = [{"method": method, "seed": s} for s in SEEDS]
         elif method not in (REDIPRUNE, "none"):
             curves[method] = [{"method": method}]
     return curves
@@ -59,7 +59,7 @@ def measure(winnow, folder, lines, name, settings, keeps):
     """{keep: (right, covered)}, each one a question, averaged over settings"""
     began, before = time.time(), winnow.records
     prunings = [{**s, "keep": k} for k in keeps for s in settings]
-    records = winnow.run(f"curves-{name.split(',')[0].replace(' ', '-')}", folder / "manifest.jsonl", prunings)
+    records = winnow.run(f"curves-{name.split(' (')[0].replace(' ', '-')}", folder / "manifest.jsonl", prunings)
     seconds, count = time.time() - began, winnow.records - before
     print(f"{name}: {count} records in {seconds:.0f} s, {count / seconds:.1f}/s", file=sys.stderr, flush=True)
     return {k: np.mean([scores(winnow, lines, records[runs.variant({**s, "keep": k})]) for s in settings], axis=0) for k in keeps}

@@ -48,7 +48,10 @@ def label(ax, first, keep, style):
     """writes each curve's name left of its first point, moved where names would touch"""
     names = sorted(first, key=first.get)
     bottom, top = ax.get_ylim()
-    for name, y in zip(names, apart([first[n] for n in names], (top - bottom) * 0.032)):
+    gap = (top - bottom) * 0.034
+    heights = apart([first[n] for n in names], gap)
+    ax.set_ylim(min(bottom, heights[0] - gap), max(top, heights[-1] + gap))  # names may stand above and below all lines
+    for name, y in zip(names, heights):
         colour = style[name]["color"]
         ax.annotate(f"{name}  {first[name]:.1f}", (keep, first[name]), (keep / 1.35, y), ha="right", va="center", color=colour,
                     fontweight="bold" if style[name]["lw"] > 2 else "normal",

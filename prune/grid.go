@@ -55,9 +55,9 @@ func (g Grid) valid() bool {
 // cell is the place among a frame's tokens of a row and column.
 func (g Grid) cell(row, column int) int { return g.Leading + row*g.Columns + column }
 
-// of is g for frames of p tokens: itself, or the square if g is zero. A grid
+// Of is g for frames of p tokens: itself, or the square if g is zero. A grid
 // that p tokens do not make is an error.
-func (g Grid) of(p int) (Grid, error) {
+func (g Grid) Of(p int) (Grid, error) {
 	if g == (Grid{}) {
 		side := 1
 		for side*side < p {

@@ -13,32 +13,34 @@ import (
 // kept_tokens [M,D] in the input's precision, frame I32 [M] and cell I32 [M],
 // and the settings as metadata. Of a method that merges (pool), keep_idx is where
 // a kept token stands, and what it is made of is beside it: source_counts I32 [M],
-// and source_rows I64 [S] (into T·P) with weights F32 [S], token by token.
-func SelectFile(in *tensor.File, o Options) (*tensor.File, error) {
+// and source_rows I64 [S] (into T·P) with weights F32 [S], token by token. The
+// selection behind it comes along.
+func SelectFile(in *tensor.File, o Options) (*tensor.File, *Selection, error) {
 	policy, err := New(o)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	var query []float32
 	if policy.QueryDependent() {
 		if query, err = readQuery(in); err != nil {
-			return nil, fmt.Errorf("prune: method %s: %w", o.Method, err)
+			return nil, nil, fmt.Errorf("prune: method %s: %w", o.Method, err)
 		}
 	}
 	var out *tensor.File
+	var selection *Selection
 	switch t := in.Tensors["visual_tokens"]; t.DType {
 	case tensor.F16:
-		out, err = selectTokens[tensor.Float16](in, policy, query)
+		out, selection, err = selectTokens[tensor.Float16](in, policy, query)
 	case tensor.F32, "": // "" is absent, which Get puts in words
-		out, err = selectTokens[float32](in, policy, query)
+		out, selection, err = selectTokens[float32](in, policy, query)
 	default:
 		err = fmt.Errorf("prune: tensor \"visual_tokens\" is %s, want F16 or F32", t.DType)
 	}
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	out.Metadata = o.metadata()
-	return out, nil
+	return out, selection, nil
 }
 
 func readQuery(in *tensor.File) ([]float32, error) {
@@ -69,25 +71,25 @@ func (o Options) metadata() map[string]string {
 }
 
 // selectTokens prunes visual_tokens of element type E.
-func selectTokens[E float32 | tensor.Float16](in *tensor.File, policy Policy, query []float32) (*tensor.File, error) {
+func selectTokens[E float32 | tensor.Float16](in *tensor.File, policy Policy, query []float32) (*tensor.File, *Selection, error) {
 	tokens, err := tensor.Get[E](in, "visual_tokens")
 	if err != nil {
-		return nil, fmt.Errorf("prune: %w", err)
+		return nil, nil, fmt.Errorf("prune: %w", err)
 	}
 	if len(tokens.Shape) == 2 {
 		tokens.Shape = append(tensor.Shape{1}, tokens.Shape...)
 	}
 	clip, err := NewClip(tokens)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	selection, err := policy.Select(clip, query)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	kept, err := Gather(tokens, selection)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	out := &tensor.File{}
 	tensor.Put(out, "kept_tokens", kept)
@@ -95,7 +97,7 @@ func selectTokens[E float32 | tensor.Float16](in *tensor.File, policy Policy, qu
 	if selection.merges() {
 		putSources(out, selection)
 	}
-	return out, nil
+	return out, selection, nil
 }
 
 // putPlaces puts where the kept tokens stand.

@@ -35,7 +35,7 @@ func (p pool) Keeps(frames, tokens int) int {
 
 // grids is the grid of a frame's tokens and the one it is pooled to.
 func (p pool) grids(tokens int) (grid, small Grid, err error) {
-	if grid, err = p.grid.of(tokens); err != nil {
+	if grid, err = p.grid.Of(tokens); err != nil {
 		return grid, small, fmt.Errorf("prune: %w", err)
 	}
 	return grid, grid.coarser(max(1, budget(tokens, p.keep)-grid.Leading)), nil

@@ -184,7 +184,7 @@ func TestSelectFileOfMergedTokens(t *testing.T) {
 	tokens := tensor.New[tensor.Float16](1, 4, 1)
 	tensor.Narrow(tokens.Data, []float32{1, 2, 3, 6})
 	tensor.Put(in, "visual_tokens", tokens)
-	out, err := SelectFile(in, Options{Method: "pool", Keep: 0.5, Scope: ScopeFrame, Grid: Grid{2, 2, 0}})
+	out, _, err := SelectFile(in, Options{Method: "pool", Keep: 0.5, Scope: ScopeFrame, Grid: Grid{2, 2, 0}})
 	if err != nil {
 		t.Fatal(err)
 	}

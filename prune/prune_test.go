@@ -466,7 +466,7 @@ func TestSelectFile(t *testing.T) {
 	tensor.Narrow(half.Data, []float32{1, 0, 0, 1, 1, 1, -1, 0, 0, -1, 2, 1})
 	tensor.Put(in, "visual_tokens", half)
 	tensor.Put(in, "text_query", tensor.Dense[float32]{Shape: tensor.Shape{2}, Data: []float32{1, 0}})
-	out, err := SelectFile(in, Default())
+	out, _, err := SelectFile(in, Default())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -506,7 +506,7 @@ func TestSelectFileRefuses(t *testing.T) {
 	} {
 		in := &tensor.File{}
 		c.fill(in)
-		if out, err := SelectFile(in, Default()); out != nil || err == nil || !strings.Contains(err.Error(), c.want) {
+		if out, _, err := SelectFile(in, Default()); out != nil || err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%v, want %q", err, c.want)
 		}
 	}

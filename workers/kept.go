@@ -17,6 +17,8 @@ import (
 
 // keptFile makes the kept artifact: tokens F16 [M,D], frame, cell I32 [M] and
 // relevance F32 [M] of each; index I64 and pts_s F64 [T] of all frames looked at.
+// For who wants to see what was pruned: relevance_all F32 [T,P], where the method
+// looks at the question, and in the metadata the key of the clip and the grid.
 func keptFile(c *clip, s *prune.Selection, p job.Pruning) (*tensor.File, error) {
 	tokens, err := prune.Gather(c.tokens, s)
 	if err != nil {
@@ -37,6 +39,9 @@ func keptFile(c *clip, s *prune.Selection, p job.Pruning) (*tensor.File, error) 
 	tensor.Put(f, "frame", frame)
 	tensor.Put(f, "cell", cell)
 	tensor.Put(f, "relevance", relevance)
+	if s.Relevance != nil {
+		tensor.Put(f, "relevance_all", tensor.Dense[float32]{Shape: tensor.Shape{s.T, s.P}, Data: s.Relevance})
+	}
 	return f, nil
 }
 
@@ -45,6 +50,7 @@ func keptMetadata(c *clip, s *prune.Selection, p job.Pruning) map[string]string 
 	if m == nil {
 		m = map[string]string{}
 	}
+	m["clip"], m["grid"] = string(c.frames), c.grid.String()
 	m["T"], m["P"] = strconv.Itoa(s.T), strconv.Itoa(s.P)
 	m["method"], m["keep"] = p.Method, strconv.FormatFloat(p.Keep, 'g', -1, 64)
 	return m

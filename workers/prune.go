@@ -87,6 +87,8 @@ func failuresOf(tasks []task, stage job.Stage, err error) []workflows.ItemFailur
 // clip is an encoded video, read once for all its questions.
 type clip struct {
 	file   *tensor.File
+	frames artifact.Key                 // of the pictures that the tokens are of
+	grid   prune.Grid                   // on which they lie
 	tokens tensor.Dense[tensor.Float16] // [T,P,D]
 	pts    []float64                    // [T], seconds
 	ready  *prune.Clip
@@ -105,6 +107,7 @@ func (s *stages) openClip(ctx context.Context, w *work) (*clip, error) {
 	if err != nil {
 		return nil, job.Fail(job.StagePrune, job.ModelContract, "%s: %v", key, err)
 	}
+	c.frames, c.grid = w.in.Clip, gridOf(&w.bundle.Manifest)
 	ready, ok := s.clips.Get().(*prune.Clip)
 	if !ok {
 		ready = &prune.Clip{}

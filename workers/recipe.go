@@ -100,7 +100,12 @@ func pruneOptions(p job.Pruning, b *bundle.Manifest) prune.Options {
 		Method: p.Method, Keep: p.Keep, Alpha: p.Alpha, Tau: p.Tau,
 		Scope: prune.Scope(p.Scope), Seed: p.Seed,
 	}
-	return o.OnGrid(prune.Grid{Rows: b.Grid[0], Columns: b.Grid[1], Leading: b.ExtraLeading})
+	return o.OnGrid(gridOf(b))
+}
+
+// gridOf is how the tokens that are selected from lie.
+func gridOf(b *bundle.Manifest) prune.Grid {
+	return prune.Grid{Rows: b.Grid[0], Columns: b.Grid[1], Leading: b.ExtraLeading}
 }
 
 // queryText is what an item is pruned by.

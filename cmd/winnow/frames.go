@@ -118,7 +118,7 @@ func (a *app) showFrames(f framesFlags, video string, clip *client.Clip) error {
 	if err := png.Encode(&picture, contactSheet(clip)); err != nil {
 		return err
 	}
-	if err := writeWhole(f.out, picture.Bytes()); err != nil {
+	if err := writeWhole(output{f.out, picture.Bytes()}); err != nil {
 		return err
 	}
 	if !f.asJSON {

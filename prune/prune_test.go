@@ -224,6 +224,29 @@ func TestQueryIndependentPoliciesTakeNoQuery(t *testing.T) {
 	}
 }
 
+// A selection takes some memory at once, and none token by token.
+func TestAllocationsDoNotGrowWithTokens(t *testing.T) {
+	rng := rand.New(rand.NewPCG(10, 10))
+	query := gaussian(rng, 1, 16)
+	for _, method := range Methods() {
+		o := Default()
+		o.Method = method
+		policy := policyOf(t, o)
+		var allocations [2]float64
+		for i, side := range []int{8, 32} {
+			c := clipOf(t, gaussian(rng, 2*side*side, 16), 2, side*side, 16)
+			allocations[i] = testing.AllocsPerRun(20, func() {
+				if _, err := policy.Select(c, query); err != nil {
+					t.Fatal(err)
+				}
+			})
+		}
+		if few, many := allocations[0], allocations[1]; many > few+10 {
+			t.Errorf("%s: %g allocations for 64 tokens a frame, %g for 1024", method, few, many)
+		}
+	}
+}
+
 // With one budget for the clip, frames alike give theirs to the one that is not.
 func TestScopeClipSpendsWhereItMatters(t *testing.T) {
 	t.Parallel()

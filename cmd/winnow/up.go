@@ -18,8 +18,7 @@ const upLong = `Keep the embedded stack running: a Temporal server (SQLite), a N
 JetStream, an S3 server, a worker, and winnow-infer for every bundle that a job needs.
 All of it on loopback; state under --state. ^C stops it; jobs go on at the next start.
 
-` + hwaccelHelp + `
-` + "`winnow run` uses the stack that runs; one that it starts itself decodes in software."
+` + hwaccelHelp
 
 func (a *app) upCommand() *cobra.Command {
 	var whileUsed bool

@@ -14,18 +14,24 @@ import (
 )
 
 // family is a tokenizer of testdata/families, made by families.py with the classes of
-// `transformers`.
-type family struct{ name, file string }
+// `transformers`; extra is put behind the file's content.
+type family struct{ name, file, extra string }
 
 func families() []family {
 	return []family{
 		{name: "vicuna", file: "vicuna.json"}, {name: "llama2", file: "llama2.json"}, {name: "qwen2", file: "qwen2.json"}, {name: "llama3", file: "llama3.json"},
+		{name: "model", file: ModelFile}, {name: "squeezed", file: ModelFile, extra: "\x1a\x02\x20\x01"}, // remove_extra_whitespaces
 	}
 }
 
 func (f family) read(t testing.TB) *Tokenizer {
 	t.Helper()
-	tokenizer, err := ReadTokenizer(readTestdata(t, filepath.Join("families", f.file)))
+	text := append(readTestdata(t, filepath.Join("families", f.file)), f.extra...)
+	read := ReadTokenizer
+	if f.file == ModelFile {
+		read = readSentencePiece
+	}
+	tokenizer, err := read(text)
 	if err != nil {
 		t.Fatal(err)
 	}

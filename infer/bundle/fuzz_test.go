@@ -2,6 +2,7 @@ package bundle
 
 import (
 	"encoding/json"
+	"path/filepath"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -35,7 +36,7 @@ func kept(tokenizer *Tokenizer, s string) string {
 	if !tokenizer.model.chars {
 		return text
 	}
-	text = strings.ReplaceAll(text, "▁", " ")
+	text = strings.ReplaceAll(text, space, " ")
 	return strings.TrimPrefix(text, " ") // the one put there, or under Metaspace the text's own
 }
 
@@ -70,6 +71,16 @@ func FuzzReadTokenizer(f *testing.F) {
 	f.Add([]byte(`{"model":{"type":"BPE","vocab":{"a":0},"merges":["a a"]}}`))
 	f.Fuzz(func(t *testing.T, text []byte) {
 		if tokenizer, err := ReadTokenizer(text); err == nil {
+			encodeAsTemplate(t, tokenizer, "Is it red, or blue?")
+		}
+	})
+}
+
+func FuzzReadSentencePiece(f *testing.F) {
+	f.Add(readTestdata(f, filepath.Join("families", ModelFile)))
+	f.Add([]byte("\x0a\x0e\x0a\x05<unk>\x15\x00\x00\x00\x00\x18\x02"))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		if tokenizer, err := readSentencePiece(text); err == nil {
 			encodeAsTemplate(t, tokenizer, "Is it red, or blue?")
 		}
 	})

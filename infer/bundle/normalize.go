@@ -45,6 +45,24 @@ func replace(from, to string) normalizer {
 	}
 }
 
+// squeeze drops spaces at both ends, and all but one in between: SentencePiece's
+// remove_extra_whitespaces, which at the end takes ▁ for a space too.
+func squeeze(p passage) passage {
+	var w writer
+	rest := len(strings.TrimRight(p.String(), " ▁"))
+	space := true // what came before
+	for _, text := range p {
+		for at, r := range text.Text {
+			if at < rest && (r != ' ' || !space) {
+				w.write(string(r), text.Literal)
+			}
+			space = r == ' '
+		}
+		rest -= len(text.Text)
+	}
+	return w.passage()
+}
+
 // repair returns s with U+FFFD in place of every maximal ill-formed part, as
 // Unicode recommends and both Python and Rust do.
 func repair(s string) string {

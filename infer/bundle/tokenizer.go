@@ -1,7 +1,7 @@
 package bundle
 
 // Tokenizer turns text into token ids and back: the BPE of a tokenizer.json, byte-level
-// or with byte fallback. It is safe for concurrent use.
+// or with byte fallback, or of a SentencePiece tokenizer.model. It is safe for concurrent use.
 //
 // Ids are those that Hugging Face's tokenizers makes of the same file. No beginning
 // or end token is added: the prompt says where those stand.

@@ -60,7 +60,7 @@ func (d Dims) validate() error {
 
 // validateFiles wants exactly the known files, each with a digest.
 func (m *Manifest) validateFiles() error {
-	want := []string{VisionFile, ProjectorFile, EmbeddingsFile, DecoderFile, TokenizerFile}
+	want := []string{VisionFile, ProjectorFile, EmbeddingsFile, DecoderFile, m.tokenizerFile()}
 	for _, name := range m.fileNames() {
 		if !slices.Contains(want, name) {
 			return fmt.Errorf("files: unknown %q", name)
@@ -75,6 +75,14 @@ func (m *Manifest) validateFiles() error {
 		}
 	}
 	return nil
+}
+
+// tokenizerFile is which of the two kinds of tokenizer the bundle has.
+func (m *Manifest) tokenizerFile() string {
+	if _, ok := m.Files[ModelFile]; ok {
+		return ModelFile
+	}
+	return TokenizerFile
 }
 
 // agree refuses a tokenizer, a manifest and an embedding table that do not belong together.

@@ -74,3 +74,10 @@ func (t *Tokenizer) Size() int {
 	}
 	return size
 }
+
+// spaceFirst says that a text's beginning has ids of its own, so that what comes
+// after a placeholder is not to be tokenised alone.
+func (t *Tokenizer) spaceFirst() bool {
+	m, ok := t.split.(metaspace)
+	return ok && m.prefix == prefixFirst
+}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math"
 	"strconv"
@@ -25,14 +26,14 @@ func (a *app) bundleCommand() *cobra.Command {
 
 func (a *app) bundleVerifyCommand() *cobra.Command {
 	return &cobra.Command{
-		Use: "verify FOLDER", Short: "Compare every file of a bundle with its digest", Args: exactArgs("FOLDER"),
+		Use: "verify FOLDER", Short: "Compare every file of a bundle with its digest, and its parts with each other", Args: exactArgs("FOLDER"),
 		RunE: func(c *cobra.Command, args []string) error {
-			m, digest, err := bundle.Verify(c.Context(), args[0])
+			b, err := bundle.Open(c.Context(), args[0])
 			if err != nil {
 				return bundleError(err)
 			}
-			_, err = fmt.Fprintf(a.out, "%s: ok: %s, %d files, digest %s\n", args[0], m.Name, len(m.Files), digest)
-			return err
+			_, err = fmt.Fprintf(a.out, "%s: ok: %s, %d files, digest %s\n", args[0], b.Name, len(b.Files), b.Digest())
+			return errors.Join(err, b.Close())
 		},
 	}
 }

@@ -40,11 +40,8 @@ func Open(ctx context.Context, dir string) (*Bundle, error) {
 }
 
 func (b *Bundle) open() error {
-	text, err := os.ReadFile(b.Path(TokenizerFile))
-	if err != nil {
-		return err
-	}
-	if b.tokenizer, err = ReadTokenizer(text); err != nil {
+	var err error
+	if b.tokenizer, err = b.readTokenizer(); err != nil {
 		return err
 	}
 	if b.template, err = parseTemplate(b.Template, b.FramePrefix); err != nil {
@@ -54,6 +51,18 @@ func (b *Bundle) open() error {
 		return err
 	}
 	return b.agree()
+}
+
+func (b *Bundle) readTokenizer() (*Tokenizer, error) {
+	name := b.tokenizerFile()
+	text, err := os.ReadFile(b.Path(name))
+	if err != nil {
+		return nil, err
+	}
+	if name == ModelFile {
+		return readSentencePiece(text)
+	}
+	return ReadTokenizer(text)
 }
 
 // Close closes the embedding table.

@@ -4,6 +4,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"slices"
+	"strings"
 )
 
 // validate names the first field that is missing or out of range.
@@ -60,7 +61,7 @@ func (d Dims) validate() error {
 
 // validateFiles wants exactly the known files, each with a digest.
 func (m *Manifest) validateFiles() error {
-	want := []string{VisionFile, ProjectorFile, EmbeddingsFile, DecoderFile, TokenizerFile}
+	want := []string{VisionFile, ProjectorFile, EmbeddingsFile, DecoderFile, m.tokenizerFile()}
 	for _, name := range m.fileNames() {
 		if !slices.Contains(want, name) {
 			return fmt.Errorf("files: unknown %q", name)
@@ -77,22 +78,58 @@ func (m *Manifest) validateFiles() error {
 	return nil
 }
 
+// tokenizerFile is which of the two kinds of tokenizer the bundle has.
+func (m *Manifest) tokenizerFile() string {
+	if _, ok := m.Files[ModelFile]; ok {
+		return ModelFile
+	}
+	return TokenizerFile
+}
+
 // agree refuses a tokenizer, a manifest and an embedding table that do not belong together.
 func (b *Bundle) agree() error {
-	rows, width := b.embeddings.shape[0], b.embeddings.shape[1]
-	switch {
-	case width != b.Dims.Language.Hidden:
+	if width := b.embeddings.shape[1]; width != b.Dims.Language.Hidden {
 		return fmt.Errorf("%s has rows of %d values, but dims.language.hidden is %d", EmbeddingsFile, width, b.Dims.Language.Hidden)
-	case b.tokenizer.Size() > rows:
-		return fmt.Errorf("%s has ids up to %d, but %s only %d rows", TokenizerFile, b.tokenizer.Size()-1, EmbeddingsFile, rows)
 	}
-	ids := slices.Concat(b.LetterIDs, b.EOS)
+	if err := b.tokenizer.fits(b.embeddings.shape[0]); err != nil {
+		return err
+	}
+	if b.Tokenize == TokenizeWhole && b.tokenizer.spaceFirst() {
+		return fmt.Errorf("tokenize %q is not supported with pre_tokenizer Metaspace of prepend_scheme %q: want %q", b.Tokenize, prefixFirst, TokenizePerSide)
+	}
+	if err := b.lettersAgree(); err != nil {
+		return err
+	}
+	ends := b.EOS
 	if b.BOS != nil {
-		ids = append(ids, *b.BOS)
+		ends = append(slices.Clip(ends), *b.BOS)
 	}
-	for _, id := range ids {
-		if _, err := b.tokenizer.Decode([]int32{id}); err != nil {
-			return fmt.Errorf("bos, eos or letter_ids: %w", err)
+	if _, err := b.tokenizer.Decode(ends); err != nil {
+		return fmt.Errorf("bos or eos: %w", err)
+	}
+	return nil
+}
+
+// fits wants a row for every token.
+func (t *Tokenizer) fits(rows int) error {
+	if t.Size() <= rows {
+		return nil
+	}
+	id := int32(t.Size() - 1)
+	return fmt.Errorf("%s: token %d %q has no row in %s, which has %d: export the model again, with its own tokenizer",
+		t.file, id, t.tokens[id].text, EmbeddingsFile, rows)
+}
+
+// lettersAgree wants letters behind letter_ids: another model's tokenizer has others there.
+func (b *Bundle) lettersAgree() error {
+	for i, id := range b.LetterIDs {
+		text, err := b.tokenizer.Decode([]int32{id})
+		if err != nil {
+			return fmt.Errorf("letter_ids: %w", err)
+		}
+		if strings.TrimSpace(text) != Letters[i:i+1] {
+			return fmt.Errorf("letter_ids[%d] is token %d, %q in %s, but stands for %q: export the model again, with its own tokenizer",
+				i, id, text, b.tokenizer.file, Letters[i:i+1])
 		}
 	}
 	return nil

@@ -30,14 +30,15 @@ def main():
     folder = runs.clips(winnow.work, args.questions, grey=False)
     lines = runs.manifest(folder)
     full = measure(winnow, folder, lines, "none", [{"method": "none"}], [FULL])
-    curves = {name: measure(winnow, folder, lines, name, settings, KEEPS) | full
+    curves = {name: measure(winnow, folder, lines, name, settings, args.keeps) | full
               for name, settings in asked(args.methods or winnow.methods()).items()}
-    write(args.out, report.header("Accuracy and coverage by share kept", winnow, lines, began), lines, curves)
+    write(args.out, report.header("Accuracy and coverage by share kept", winnow, lines, began), lines, curves, args.keeps)
 
 
 def arguments():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("--questions", type=int, default=400, help=f"held-out questions, {runs.PER_CLIP} a clip (default %(default)s)")
+    p.add_argument("--keeps", nargs="+", type=float, default=KEEPS, metavar="SHARE", help="shares kept beside 1 (default: %(default)s)")
     p.add_argument("--methods", nargs="+", metavar="METHOD", help=f"methods beside {REDIPRUNE} (default: all that winnow has)")
     p.add_argument("--out", type=Path, default=runs.BUNDLES, help="folder of curves.md, .svg and .png (default deploy/bundle)")
     runs.add_arguments(p)
@@ -82,17 +83,17 @@ class Measure:
         return figures.bootstrap(self.lines, scores[self.row][self.of])
 
 
-def write(out, header, lines, curves):
+def write(out, header, lines, curves, pruned):
     out.mkdir(parents=True, exist_ok=True)
     something = [figures.sight(line) != "nothing to see" for line in lines]
     both = [Measure("right", lines, 0, [True] * len(lines)), Measure("covered", lines, 1, something)]
-    keeps, ours = [*KEEPS, FULL], [c for c in curves if c.startswith(REDIPRUNE)]
+    keeps, ours = [*pruned, FULL], [c for c in curves if c.startswith(REDIPRUNE)]
     values = {m.title: {c: [m.interval(s[k]) for k in keeps] for c, s in curves.items()} for m in both}
     plot.draw([out / "curves.svg", out / "curves.png"],
               {f"{m.title}, % of {len(m.lines)} questions": values[m.title] for m in both}, keeps, ours)
     text = [header, EXPLAINED, "![accuracy and coverage against the share kept](curves.svg)"]
     for m in both:
-        text += absolute(m, values[m.title], keeps) + differences(m, curves)
+        text += absolute(m, values[m.title], keeps) + differences(m, curves, pruned)
     (out / "curves.md").write_text("\n\n".join(text) + "\n")
     print("\n\n".join(text))
 
@@ -108,13 +109,13 @@ def absolute(measure, values, keeps):
     return [f"### {measure.title.capitalize()}, % of {len(measure.lines)} questions", report.table(["method", *(f"keep {k:g}" for k in keeps)], rows)]
 
 
-def differences(measure, curves):
+def differences(measure, curves, keeps):
     """ReDiPrune minus every other curve, and in words where it does not lead"""
-    gaps = {c: [measure.interval(curves[REDIPRUNE][k] - s[k]) for k in KEEPS] for c, s in curves.items() if c != REDIPRUNE}
+    gaps = {c: [measure.interval(curves[REDIPRUNE][k] - s[k]) for k in keeps] for c, s in curves.items() if c != REDIPRUNE}
     rows = [(f"− {c}", *(f"{v:+.1f} [{low:+.1f}, {high:+.1f}]" for v, low, high in points)) for c, points in gaps.items()]
     rivals = {c: points for c, points in gaps.items() if not c.startswith(REDIPRUNE)}
-    told = [f"- keep {k:g}: {where(i, rivals)}" for i, k in enumerate(KEEPS)]
-    return [f"### {measure.title.capitalize()}: {REDIPRUNE} minus the others, points", report.table(["", *(f"keep {k:g}" for k in KEEPS)], rows),
+    told = [f"- keep {k:g}: {where(i, rivals)}" for i, k in enumerate(keeps)]
+    return [f"### {measure.title.capitalize()}: {REDIPRUNE} minus the others, points", report.table(["", *(f"keep {k:g}" for k in keeps)], rows),
             "Where ReDiPrune does not lead:", "\n".join(told)]
 
 

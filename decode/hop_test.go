@@ -54,7 +54,7 @@ func makerOf(t testing.TB, path string, count int) *maker {
 	req := wire.Request{
 		V: wire.Version, Size: info.Size(), Container: filepath.Ext(path), Sampling: wire.Sampling{Count: count},
 	}.WithDefaults()
-	return &maker{req: req, src: newSource(ours, info.Size())}
+	return &maker{req: req, src: newSource(wire.NewRanges(ours, info.Size()), info.Size())}
 }
 
 // Hopping must give what decoding everything gives, without needing the second try.

@@ -19,6 +19,7 @@ const maxRequest = 1 << 20
 type Request struct {
 	V            int        `json:"v"`
 	Size         int64      `json:"size"`                    // of the source, bytes
+	Local        bool       `json:"local,omitempty"`         // fd 4 is the source
 	Container    string     `json:"container,omitempty"`     // a hint: the file name's extension, as ".mp4"
 	Start        *float64   `json:"start,omitempty"`         // seconds from the first frame; nil: the first frame
 	End          *float64   `json:"end,omitempty"`           // seconds from the first frame, included; nil: the last frame

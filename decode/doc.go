@@ -15,7 +15,7 @@
 //	sample.go    which of them are wanted; scene.go looks for cuts
 //	pictures.go  decode in order; picker.go takes exactly those, hop.go skips what lies between
 //	hardware.go  on a device, where one is asked for and can
-//	rgb.go       colours and rotation
+//	fit.go       as the request wants them; rgb.go turns them
 //	clip.go      the safetensors file
 //
 // A frame is what a player would show: frames that an edit list hides do not

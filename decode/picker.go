@@ -15,14 +15,13 @@ import (
 
 // picker takes the wanted frames as they come by.
 type picker struct {
-	req       wire.Request
-	timeline  *timeline
-	picks     []int // positions in the timeline that are wanted, ascending
-	last      int   // position of the last that may still come; past it nothing is wanted
-	finder    finder
-	stream    turn // as the stream is to be shown
-	converter converter
-	damage    damage
+	req      wire.Request
+	timeline *timeline
+	picks    []int // positions in the timeline that are wanted, ascending
+	last     int   // position of the last that may still come; past it nothing is wanted
+	finder   finder
+	fitter   *fitter
+	damage   damage
 
 	turn          turn   // of the latest frame taken
 	width, height int    // of it, upright, before the resize
@@ -36,11 +35,7 @@ type picker struct {
 func newPicker(req wire.Request, in *input, t *timeline, picks []int) *picker {
 	p := &picker{
 		req: req, timeline: t, picks: picks, taken: make([]bool, len(picks)), last: picks[len(picks)-1],
-		finder: finder{timeline: t}, stream: upright(), converter: converter{color: req.Color},
-		damage: damage{limit: req.Limits.DecodeErrors},
-	}
-	if m, ok := in.streamMatrix(); ok {
-		p.stream = m.turn()
+		finder: finder{timeline: t}, fitter: newFitter(req, in), damage: damage{limit: req.Limits.DecodeErrors},
 	}
 	if req.AllowPartial {
 		p.damage.limit = unlimited
@@ -48,7 +43,7 @@ func newPicker(req wire.Request, in *input, t *timeline, picks []int) *picker {
 	return p
 }
 
-func (p *picker) free() { p.converter.free() }
+func (p *picker) free() { p.fitter.free() }
 
 // leftOut is how many wanted frames are damaged or never came.
 func (p *picker) leftOut() int { return len(p.picks) - p.got }
@@ -74,31 +69,12 @@ func (p *picker) show(f *astiav.Frame) (more bool, err error) {
 }
 
 func (p *picker) take(f *astiav.Frame, slot int) error {
-	image, turned, err := p.converter.shown(f, p.stream)
+	frame, err := p.fitter.fit(f)
 	if err != nil {
-		return avFailure(err, job.InputUnsupported, "convert to RGB")
-	}
-	p.turn, p.width, p.height = turned, image.W, image.H
-	if err := p.paddable(image); err != nil {
 		return err
 	}
-	if p.req.Image.Size > 0 {
-		image, err = resize.Square(image, p.req.Image.Size, resize.Mode(p.req.Image.Resize), p.req.Image.Fill)
-		if err != nil {
-			return err
-		}
-	}
-	return p.keep(image, slot)
-}
-
-// paddable refuses frames so long that the square around them would be huge.
-// That around the widest usual frame has less than twice its pixels.
-func (p *picker) paddable(image resize.Image) error {
-	side := int64(max(image.W, image.H))
-	if p.req.Image.Size == 0 || p.req.Image.Resize != wire.Pad || side*side <= 2*p.req.Limits.Pixels {
-		return nil
-	}
-	return fail(job.InputTooLarge, "frames of %dx%d, padded to a square over twice limits.pixels %d", image.W, image.H, p.req.Limits.Pixels)
+	p.turn, p.width, p.height = frame.turn, frame.width, frame.height
+	return p.keep(frame.Image, slot)
 }
 
 func (p *picker) keep(image resize.Image, slot int) error {

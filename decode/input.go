@@ -208,20 +208,24 @@ func (in *input) seek(pts int64) error {
 }
 
 // sampleTable is that of the video track, where it is in the stream's time base.
-func (in *input) sampleTable() (*sampleTable, bool) {
-	if !isMP4(in) {
-		return nil, false
+func (in *input) sampleTable() (t *sampleTable, ok bool) {
+	switch {
+	case isMP4(in):
+		t, ok = readSampleTable(in.src, in.stream.ID())
+	case isMatroska(in):
+		t, ok = readClusters(in.src, in.src.size, in.src.Grain())
 	}
-	t, ok := readSampleTable(in.src, in.stream.ID())
 	tb := in.stream.TimeBase()
 	return t, ok && tb.Num() == 1 && int64(tb.Den()) == t.timescale
 }
 
 // seekable says that the container has an index which leads to key frames exactly.
-func (in *input) seekable() bool { return isMP4(in) || in.container() == "matroska,webm" }
+func (in *input) seekable() bool { return isMP4(in) || isMatroska(in) }
 
 // isMP4 says so of MP4 and MOV, whose count of frames is exact.
 func isMP4(in *input) bool { return in.container() == "mov,mp4,m4a,3gp,3g2,mj2" }
+
+func isMatroska(in *input) bool { return in.container() == "matroska,webm" }
 
 // duration in seconds, as the container says; zero where it does not.
 func (in *input) duration() float64 {

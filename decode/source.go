@@ -19,6 +19,7 @@ const (
 type ranges interface {
 	io.ReaderAt
 	Err() error // what ended the reading, if something did
+	Grain() int // bytes that cost about as much to read as a few
 }
 
 // source is a video as FFmpeg's custom IO.

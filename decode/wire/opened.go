@@ -53,5 +53,8 @@ func (o *Opened) Err() error {
 	return nil
 }
 
+// Grain is how many bytes cost about as much to read as a few.
+func (o *Opened) Grain() int { return 512 }
+
 // Transferred is how many bytes were read.
 func (o *Opened) Transferred() int64 { return o.read.Load() }

@@ -4,16 +4,16 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"sync"
 
 	"github.com/asticode/go-astiav"
 
-	"github.com/winnow-video/winnow/decode/resize"
 	"github.com/winnow-video/winnow/decode/wire"
 	"github.com/winnow-video/winnow/infer/tensor"
 	"github.com/winnow-video/winnow/workflows/job"
 )
 
-// picker takes the wanted frames as they come by.
+// picker takes the wanted frames as they come by from one decoder.
 type picker struct {
 	req      wire.Request
 	timeline *timeline
@@ -23,18 +23,25 @@ type picker struct {
 	fitter   *fitter
 	damage   damage
 
-	turn          turn   // of the latest frame taken
+	*picked
+	info wire.Info
+}
+
+// picked is the frames taken so far, of all pickers of a clip.
+type picked struct {
+	mu            sync.Mutex
+	latest        int    // slot of the latest frame taken, in the order of showing
+	turn          turn   // of it
 	width, height int    // of it, upright, before the resize
 	rows, columns int    // of a frame in the clip
 	pixels        []byte // of all picks, in their order
 	taken         []bool // the picks whose pixels are there
 	got           int    // how many those are
-	info          wire.Info
 }
 
 func newPicker(req wire.Request, in *input, t *timeline, picks []int) *picker {
 	p := &picker{
-		req: req, timeline: t, picks: picks, taken: make([]bool, len(picks)), last: picks[len(picks)-1],
+		req: req, timeline: t, picks: picks, picked: &picked{taken: make([]bool, len(picks))}, last: picks[len(picks)-1],
 		finder: finder{timeline: t}, fitter: newFitter(req, in), damage: damage{limit: req.Limits.DecodeErrors},
 	}
 	if req.AllowPartial {
@@ -65,7 +72,7 @@ func (p *picker) show(f *astiav.Frame) (more bool, err error) {
 	if wanted && !p.taken[slot] && !spoiled {
 		err = p.take(f, slot)
 	}
-	return err == nil && position < p.last && p.got < len(p.picks), err
+	return err == nil && position < p.last && !p.complete(), err
 }
 
 func (p *picker) take(f *astiav.Frame, slot int) error {
@@ -73,20 +80,31 @@ func (p *picker) take(f *astiav.Frame, slot int) error {
 	if err != nil {
 		return err
 	}
-	p.turn, p.width, p.height = frame.turn, frame.width, frame.height
-	return p.keep(frame.Image, slot)
+	return p.keep(frame, slot)
 }
 
-func (p *picker) keep(image resize.Image, slot int) error {
+// complete says that all wanted frames were taken.
+func (p *picked) complete() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.got == len(p.taken)
+}
+
+func (p *picked) keep(frame fitted, slot int) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	if p.got == 0 {
-		p.rows, p.columns = image.H, image.W
-		p.pixels = make([]byte, len(p.picks)*len(image.Pix))
+		p.rows, p.columns = frame.H, frame.W
+		p.pixels = make([]byte, len(p.taken)*len(frame.Pix))
 	}
-	if image.H != p.rows || image.W != p.columns {
+	if frame.H != p.rows || frame.W != p.columns {
 		return fail(job.InputUnsupported, "its frames change size, from %dx%d to %dx%d: ask for an image size",
-			p.columns, p.rows, image.W, image.H)
+			p.columns, p.rows, frame.W, frame.H)
 	}
-	copy(p.pixels[slot*len(image.Pix):], image.Pix)
+	if p.got == 0 || slot > p.latest {
+		p.latest, p.turn, p.width, p.height = slot, frame.turn, frame.width, frame.height
+	}
+	copy(p.pixels[slot*len(frame.Pix):], frame.Pix)
 	p.taken[slot] = true
 	p.got++
 	return nil

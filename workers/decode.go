@@ -61,7 +61,7 @@ func (s *stages) decodeOnce(ctx context.Context, in workflows.StageInput) (fetch
 	}
 	src, err := s.sources.Open(ctx, w.items[0].item.Video, w.spec.Limits.Bytes)
 	if err != nil {
-		return 0, 0, err
+		return 0, 0, waited(err)
 	}
 	defer src.Close()
 	if src.ID() != in.Source {
@@ -71,7 +71,7 @@ func (s *stages) decodeOnce(ctx context.Context, in workflows.StageInput) (fetch
 	req.Hwaccel = s.hwaccelFor(in, w)
 	clip, err := s.decoder().Run(ctx, req, src)
 	if err != nil {
-		return 0, 0, err
+		return 0, 0, waited(err)
 	}
 	s.logHwaccel(w, clip.Info)
 	_, err = s.cfg.Store.Put(ctx, in.Clip, bytes.NewReader(clip.Bytes), artifact.FirstWins)

@@ -21,7 +21,7 @@ func (s *stages) locate(ctx context.Context, in workflows.VideoInput) (workflows
 	src, err := s.sources.Open(ctx, item.Video, w.spec.Limits.Bytes)
 	if err != nil {
 		s.failed(in, job.StageDecode, err)
-		return workflows.Located{}, err
+		return workflows.Located{}, waited(err)
 	}
 	defer src.Close()
 	out := workflows.Located{Keys: sharedKeys(src.ID(), item, w.spec, w.bundle, s.clipDecoder(), s.cfg.Encoder)}

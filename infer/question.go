@@ -69,14 +69,6 @@ func (q *Question) text() bundle.Question {
 	return bundle.Question{Text: q.Item.Question, Options: q.Item.Options, Times: q.times, Duration: q.duration}
 }
 
-// said is the most tokens that the answer may take.
-func (q *Question) said() int {
-	if q.Generate.Mode == job.ModeScore {
-		return 0
-	}
-	return q.Generate.MaxTokens
-}
-
 // trim keeps room of the rows, evenly spread over them and so over the frames.
 func (q *Question) trim(room int) {
 	all := q.tokens.Rows()

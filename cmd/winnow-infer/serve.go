@@ -55,7 +55,12 @@ func (o options) load(ctx context.Context, server *infer.Server, engine infer.En
 		return err
 	}
 	defer server.Encoder.Close()
-	if server.Answerer, err = infer.NewAnswerer(engine, b, o.rows); err != nil {
+	language, err := infer.NewDecoder(engine, b, o.rows)
+	if err != nil {
+		return err
+	}
+	defer language.Close()
+	if server.Answerer, err = infer.NewAnswerer(engine, b, language); err != nil {
 		return err
 	}
 	defer server.Answerer.Close()

@@ -29,6 +29,9 @@ func (o options) run(ctx context.Context) error {
 		return err
 	}
 	defer b.Close()
+	if o.language, err = o.languageConfig(b, services); err != nil {
+		return err
+	}
 	engine, err := onnx.Open(o.engine)
 	if err != nil {
 		return err
@@ -55,11 +58,12 @@ func (o options) load(ctx context.Context, server *infer.Server, engine infer.En
 		return err
 	}
 	defer server.Encoder.Close()
-	language, err := infer.NewDecoder(engine, b, o.rows)
+	language, err := o.openLanguage(ctx, engine, b)
 	if err != nil {
 		return err
 	}
 	defer language.Close()
+	server.Abreast = o.abreast(b)
 	if server.Answerer, err = infer.NewAnswerer(engine, b, language); err != nil {
 		return err
 	}
@@ -77,7 +81,7 @@ func (o options) load(ctx context.Context, server *infer.Server, engine infer.En
 	gone := make(chan error, 1)
 	go func() { gone <- queue.Advertise(ctx, worker) }()
 	defer o.boundDrain(ctx, puller, server.Log)()
-	fmt.Printf("ready: %s serves %s (%s) with %s\n", o.name, b.Name, b.Short(), engine.Name())
+	fmt.Printf("ready: %s serves %s (%s) with %s\n", o.name, b.Name, b.Short(), engineNames(engine, language))
 	server.Serve(ctx)
 	return <-gone
 }

@@ -65,7 +65,7 @@ func (s *Server) prepare(ctx context.Context, leases []*bus.Lease) iter.Seq[work
 			return
 		}
 		for _, l := range encodes {
-			clip, failure := s.read(ctx, job.StageEncode, l.Request.Encode.Clip)
+			clip, failure := s.clip(ctx, l.Request.Encode)
 			if !s.prepared(ctx, l, failure) {
 				continue
 			}
@@ -74,6 +74,16 @@ func (s *Server) prepare(ctx context.Context, leases []*bus.Lease) iter.Seq[work
 			}
 		}
 	}
+}
+
+// clip reads a request's clip. Tokens of another provider than their key names
+// are not made: the next one to ask for them would not know.
+func (s *Server) clip(ctx context.Context, r *bus.EncodeRequest) (*tensor.File, *job.Failure) {
+	if r.Provider != "" && r.Provider != s.Provider {
+		return nil, job.Fail(job.StageEncode, job.CapacityNoWorker,
+			"tokens are asked for of %s, and this winnow-infer encodes on %s: give winnow-infer and `winnow worker` (or `winnow up`) the same --device", r.Provider, s.Provider)
+	}
+	return s.read(ctx, job.StageEncode, r.Clip)
 }
 
 // prepared says whether a request can run. One that cannot is ended, or given

@@ -28,6 +28,7 @@ type Server struct {
 	Store    artifact.Store
 	Queue    Queue
 	Encoder  *Encoder
+	Provider string // that the encoder runs on: tokens are kept by it
 	Answerer *Answerer
 	Batch    int           // requests taken at a time
 	Abreast  int           // batches of questions run side by side; default 1. More is for a language model elsewhere

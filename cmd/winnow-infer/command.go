@@ -75,7 +75,7 @@ func command() *cobra.Command {
 	f.StringVar(&o.state, "state", ".winnow", "state folder of the running stack")
 	f.StringVar(&o.stack, "stack", "", "file with the addresses and credentials of NATS and S3, as "+stack.FileName+" (default: the state folder's)")
 	f.StringVar(&o.name, "name", defaultName(), "name in the directory of workers")
-	f.StringVar(&o.engine.Device, "device", "auto", "where graphs run: auto, cpu")
+	f.Var(&o.engine.Device, "device", "where graphs run: auto (CUDA where it can, else the CPU), cpu, cuda:N, tensorrt:N")
 	f.IntVar(&o.engine.Threads, "threads", 0, "threads inside one graph (default: as many as cores)")
 	f.StringVar(&o.engine.Library, "onnxruntime", "", "libonnxruntime.so (default: $"+onnx.LibraryVariable+", else where `make setup` put it)")
 	f.StringVar(&o.language.URL, "language-url", "", "vLLM server of a remote language model (default: $"+languageURLVariable+", else language_url of the stack's file)")

@@ -48,7 +48,11 @@ func (o options) run(ctx context.Context) error {
 		return err
 	}
 	defer queue.Close()
-	server := &infer.Server{Store: store, Batch: o.batch, Limit: o.limit, Overdue: o.overdue(log), Log: log}
+	device, why := engine.Device()
+	if why != "" {
+		log.Warn("graphs run on the CPU", "reason", why)
+	}
+	server := &infer.Server{Store: store, Provider: string(device.Provider), Batch: o.batch, Limit: o.limit, Overdue: o.overdue(log), Log: log}
 	return o.load(ctx, server, engine, b, queue)
 }
 

@@ -427,9 +427,7 @@ func TestLibraryMissing(t *testing.T) {
 
 func TestConfigRefuses(t *testing.T) {
 	t.Parallel()
-	for name, c := range map[string]onnx.Config{"device": {Device: "cuda:0"}, "threads": {Threads: -1}} {
-		if _, err := onnx.Open(c); err == nil || !strings.Contains(err.Error(), name) {
-			t.Errorf("%+v: %v, want an error that names %s", c, err, name)
-		}
+	if _, err := onnx.Open(onnx.Config{Threads: -1}); err == nil || !strings.Contains(err.Error(), "threads") {
+		t.Errorf("%v, want an error that names threads", err)
 	}
 }

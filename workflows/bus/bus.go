@@ -103,7 +103,8 @@ func (r Request) Class(priority int) Class {
 
 // EncodeRequest asks for the tokens [T,P,D] f16 of a clip [T,H,W,3] u8.
 type EncodeRequest struct {
-	Clip artifact.Key `json:"clip"`
+	Clip     artifact.Key `json:"clip"`
+	Provider string       `json:"provider,omitempty"` // that the tokens' key names; empty: any
 }
 
 // AnswerRequest asks for the reply to one item from its kept tokens [M,D].

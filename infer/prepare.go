@@ -155,7 +155,22 @@ func (s *Server) question(ctx context.Context, r *bus.AnswerRequest, p page) (*Q
 	if err != nil {
 		return nil, job.AsFailure(job.StageAnswer, err)
 	}
-	return q, nil
+	return q, s.see(ctx, r, q)
+}
+
+// see adds the clip where a request names one.
+func (s *Server) see(ctx context.Context, r *bus.AnswerRequest, q *Question) *job.Failure {
+	if r.Clip == "" {
+		return nil
+	}
+	clip, failure := s.read(ctx, job.StageAnswer, r.Clip)
+	if failure != nil {
+		return failure
+	}
+	if err := q.See(clip); err != nil {
+		return job.AsFailure(job.StageAnswer, err)
+	}
+	return nil
 }
 
 // itemAt reads line n, from 0, of a page.

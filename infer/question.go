@@ -21,6 +21,7 @@ type Question struct {
 	times    []float64                    // [T], seconds
 	duration float64                      // seconds; 0 if unknown
 	total    int                          // T·P
+	pictures tensor.Dense[uint8]          // [T,H,W,3]; of a model that is shown frames alone
 }
 
 // NewQuestion reads a kept artifact: tokens F16 [M,D], frame I32 [M] ascending,
@@ -48,6 +49,19 @@ func NewQuestion(item job.Item, generate job.Generation, fit job.Fit, kept *tens
 		return nil, contract(job.StageAnswer, "kept: %v", err)
 	}
 	return q, nil
+}
+
+// See adds the clip artifact that the kept tokens come from: frames U8 [T,H,W,3].
+func (q *Question) See(clip *tensor.File) error {
+	frames, err := tensor.Get[uint8](clip, "frames")
+	if err != nil {
+		return contract(job.StageAnswer, "clip: %v", err)
+	}
+	if s := frames.Shape; len(s) != 4 || s[0] != len(q.times) || s[1] < 1 || s[2] < 1 || s[3] != 3 {
+		return contract(job.StageAnswer, "clip of frames %v, want [%d,H,W,3]", s, len(q.times))
+	}
+	q.pictures = frames
+	return nil
 }
 
 // perFrame counts the rows of each frame; their order is by frame.

@@ -18,6 +18,11 @@ type Queue interface {
 	Next(ctx context.Context, limit int) ([]*bus.Lease, error)
 }
 
+// Answers ends questions, each with an outcome of its own, in their order.
+type Answers interface {
+	Answer(ctx context.Context, questions []*Question) []Outcome
+}
+
 // Server makes the objects that requests ask for. While graphs run, what they
 // run next is fetched and what they made is stored, so that the device does not
 // wait: at most one clip or batch of questions is in each of the three hands.
@@ -29,7 +34,7 @@ type Server struct {
 	Queue    Queue
 	Encoder  *Encoder
 	Provider string // that the encoder runs on: tokens are kept by it
-	Answerer *Answerer
+	Answerer Answers
 	Batch    int           // requests taken at a time
 	Abreast  int           // batches of questions run side by side; default 1. More is for a language model elsewhere
 	Limit    time.Duration // of one run

@@ -11,7 +11,8 @@ import (
 	"github.com/winnow-video/winnow/workflows/job"
 )
 
-// encode has winnow-infer make the tokens [T,P,D] of a clip.
+// encode has winnow-infer make the tokens [T,P,D] of a clip. Where frames are
+// shown as images there is nothing to encode: a token stands for each of them.
 func (s *stages) encode(ctx context.Context, in workflows.StageInput) (workflows.Spent, error) {
 	began := time.Now()
 	w, err := s.workOf(ctx, in)
@@ -19,7 +20,12 @@ func (s *stages) encode(ctx context.Context, in workflows.StageInput) (workflows
 		return workflows.Spent{}, err
 	}
 	request := bus.Request{V: bus.Version, Bundle: in.Bundle, Out: in.Tokens, Encode: encodeRequest(w, s.cfg.Encoder.Precision)}
-	if err := s.ask(ctx, w, request, in.Clip); err != nil {
+	if w.bundle.Pictures() {
+		err = s.standIn(ctx, in)
+	} else {
+		err = s.ask(ctx, w, request, in.Clip)
+	}
+	if err != nil {
 		s.failed(in.VideoInput, job.StageEncode, err)
 		return workflows.Spent{}, err
 	}

@@ -29,7 +29,9 @@ for the same bundle share its work; each should have a device of its own.
 A bundle whose language model is remote is answered by a vLLM server: start that
 with the extracted language model, --enable-prompt-embeds and --generation-config
 vllm, on a private network, and name it by --language-url. Vision tower, projector
-and embeddings run here. The server's key is read from the environment alone.`
+and embeddings run here. Where the bundle says that frames are the model's input, any
+server of OpenAI's chat completions will do: it is sent frames as images, and nothing
+is pruned. The server's key is read from the environment alone.`
 
 const example = `  winnow-infer --bundle deploy/bundle/demo
   winnow-infer --bundle deploy/bundle/demo --stack /etc/winnow/stack.json --threads 8
@@ -78,7 +80,7 @@ func command() *cobra.Command {
 	f.Var(&o.engine.Device, "device", "where graphs run: auto (CUDA where it can, else the CPU), cpu, cuda:N, tensorrt:N")
 	f.IntVar(&o.engine.Threads, "threads", 0, "threads inside one graph (default: as many as cores)")
 	f.StringVar(&o.engine.Library, "onnxruntime", "", "libonnxruntime.so (default: $"+onnx.LibraryVariable+", else where `make setup` put it)")
-	f.StringVar(&o.language.URL, "language-url", "", "vLLM server of a remote language model (default: $"+languageURLVariable+", else language_url of the stack's file)")
+	f.StringVar(&o.language.URL, "language-url", "", "server of a remote language model (default: $"+languageURLVariable+", else language_url of the stack's file)")
 	f.StringVar(&o.languageKey, "language-key-env", languageKeyVariable, "environment variable that holds the server's key")
 	f.IntVar(&o.language.InFlight, "language-inflight", 16, "requests to the server at once")
 	f.DurationVar(&o.language.Timeout, "language-timeout", 2*time.Minute, "time one request to the server may take before it is tried again")

@@ -5,7 +5,9 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"io"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"slices"
@@ -216,7 +218,7 @@ func TestRemoteRefuses(t *testing.T) {
 		"no server":      {r, nil, "--language-url is missing"},
 		"a bad URL":      {r, []string{"--language-url", "vllm:8000"}, "want one like http://host:8000"},
 		"no key":         {r, []string{"--language-url", "http://h", "--language-key-env", "NO_SUCH"}, "NO_SUCH"},
-		"another model":  {r, []string{"--language-url", server.Start(t)}, `does not serve it, but ["another"]`},
+		"another model":  {r, []string{"--language-url", server.Start(t)}, `does not serve "tiny", but ["another"]`},
 		"a decoder":      {local, []string{"--language-url", "http://h"}, "leave the flag out"},
 		"none in flight": {r, []string{"--language-url", "http://h", "--language-inflight", "0"}, "--language-inflight 0"},
 		"rows of a type": {r, []string{"--language-url", "http://h", "--language-dtype", "I8"}, `"I8"`},
@@ -225,5 +227,43 @@ func TestRemoteRefuses(t *testing.T) {
 		if code := p.wait(t); code != 1 || !strings.Contains(p.output.String(), test.want) {
 			t.Errorf("%s: exit code %d, output %q, want %q", name, code, p.output, test.want)
 		}
+	}
+}
+
+// A bundle whose model is shown frames needs no graph and no ONNX Runtime: any
+// server of chat completions answers. This one is the test's own.
+func TestPictures(t *testing.T) {
+	images := make(chan int, 1)
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		if r.URL.Path == "/v1/models" {
+			_, _ = io.WriteString(w, `{"data":[{"id":"gpt"}]}`)
+			return
+		}
+		body, _ := io.ReadAll(r.Body)
+		images <- strings.Count(string(body), "data:image/jpeg;base64,")
+		_, _ = io.WriteString(w, `{"choices":[{"finish_reason":"stop","message":{"content":"blue"}}],"usage":{"prompt_tokens":9,"completion_tokens":1}}`)
+	}))
+	t.Cleanup(server.Close)
+	dir := t.TempDir()
+	writeJSON(t, filepath.Join(dir, bundle.ManifestFile), bundle.Manifest{
+		V: bundle.Version, Name: t.Name(), Files: map[string]bundle.File{}, Grid: [2]int{1, 1},
+		Image:  bundle.Image{Size: 16, Resize: bundle.Squash},
+		Layout: bundle.Joined, Newline: bundle.NewlineNone, Frames: bundle.Frames{Default: 2}, Images: bundle.ImageIsFrame,
+		Template: bundle.Template{Prompt: "{frames}{question}{options}", Options: "{list}", Option: "{letter}. {text}"},
+		Language: &bundle.Language{Remote: true, Model: "gpt", Input: bundle.InputFrames},
+	})
+	r := newRigOf(t, dir)
+	r.serve(t, "--language-url", server.URL, "--onnxruntime", "nowhere.so")
+	request := r.question(t, "pictures", 0.5)
+	request.Answer.Clip = r.clip(t, "clip", 2).Encode.Clip
+	if err := r.ask(t, request)()[0]; err != nil {
+		t.Fatal(err)
+	}
+	if n := <-images; n != 2 {
+		t.Errorf("%d images, want 2", n)
+	}
+	if reply := r.reply(t, request.Out); reply.Answer.Letter != "B" || reply.Engine != "chat completions, frames gpt" {
+		t.Errorf("reply %+v", reply)
 	}
 }

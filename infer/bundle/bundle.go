@@ -39,15 +39,15 @@ func Open(ctx context.Context, dir string) (*Bundle, error) {
 	return b, nil
 }
 
-func (b *Bundle) open() error {
+func (b *Bundle) open() (err error) {
+	if b.template, err = parseTemplate(b.Template, b.FramePrefix); err != nil || b.Pictures() {
+		return err
+	}
 	text, err := os.ReadFile(b.Path(TokenizerFile))
 	if err != nil {
 		return err
 	}
 	if b.tokenizer, err = ReadTokenizer(text); err != nil {
-		return err
-	}
-	if b.template, err = parseTemplate(b.Template, b.FramePrefix); err != nil {
 		return err
 	}
 	if b.embeddings, err = openEmbeddings(b.Path(EmbeddingsFile)); err != nil {

@@ -205,6 +205,44 @@ func TestOpenRemote(t *testing.T) {
 	wantBundleFailure(t, err, DecoderFile)
 }
 
+// A bundle whose model is shown frames has no files, and takes no pruning.
+func TestOpenPictures(t *testing.T) {
+	t.Parallel()
+	pictures := func(m *Manifest) {
+		*m = Manifest{
+			V: Version, Name: "api", Files: map[string]File{}, Image: m.Image, Grid: [2]int{1, 1},
+			Layout: PerFrame, FramePrefix: "at {time_s}:", Newline: NewlineNone, Frames: m.Frames, Images: ImageIsFrame,
+			Template: m.Template, Language: &Language{Remote: true, Model: "gpt", Input: InputFrames},
+		}
+	}
+	b := openBundle(t, pictures)
+	if !b.Pictures() || b.Tokens() != 1 || b.Options() != len(Letters) {
+		t.Errorf("pictures %v, %d tokens a frame, %d options", b.Pictures(), b.Tokens(), b.Options())
+	}
+	want := []Part{
+		{Text: "USER: 2 frames.at 1.00:"}, {Frame: 0}, {Text: "at 2.50:"}, {Frame: 1},
+		{Text: "What?\nA. red\nB. blue\nAnswer with the option's letter. ASSISTANT:"},
+	}
+	got := b.Parts(Question{Text: "What?", Options: []string{"red", "blue"}, Times: []float64{1, 2.5}})
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("parts (-want +got):\n%s", diff)
+	}
+	if err := b.Prunes(job.Prunings{{Method: "none"}}); err != nil {
+		t.Error(err)
+	}
+	if err := b.Prunes(job.Prunings{{Method: "none"}, {Method: "rediprune"}}); err == nil || !strings.Contains(err.Error(), "want none") {
+		t.Errorf("rediprune of images: %v", err)
+	}
+	for name, change := range map[string]func(*Manifest){
+		"files": func(m *Manifest) { m.Files[VisionFile] = File{} },
+		"grid":  func(m *Manifest) { m.Grid = [2]int{2, 2} },
+		"input": func(m *Manifest) { m.Language.Input = "audio" },
+	} {
+		_, err := Open(t.Context(), writeBundle(t, func(m *Manifest) { pictures(m); change(m) }))
+		wantBundleFailure(t, err, name)
+	}
+}
+
 func TestReadManifestIsStrict(t *testing.T) {
 	t.Parallel()
 	dir := writeBundle(t, nil)

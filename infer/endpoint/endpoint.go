@@ -110,6 +110,28 @@ func (e *Endpoint) Ask(ctx context.Context, r Request, reply any) error {
 	return parse(text, reply)
 }
 
+// Serves refuses a server that does not serve a model. window is the context
+// that it was started with, tokens; 0 where the server does not say.
+func (e *Endpoint) Serves(ctx context.Context, model string) (window int, err error) {
+	var served struct {
+		Data []struct {
+			ID          string
+			MaxModelLen int `json:"max_model_len"` // vLLM's
+		}
+	}
+	if err := e.Ask(ctx, Request{Path: "/v1/models"}, &served); err != nil {
+		return 0, err
+	}
+	var others []string
+	for _, m := range served.Data {
+		if m.ID == model {
+			return m.MaxModelLen, nil
+		}
+		others = append(others, m.ID)
+	}
+	return 0, fmt.Errorf("the server does not serve %q, but %s", model, clip(fmt.Sprintf("%q", others)))
+}
+
 // asker asks one question. Its error is a *job.Failure, an *again, or of ctx.
 type asker interface {
 	ask(ctx context.Context, r Request) ([]byte, error)

@@ -68,7 +68,7 @@ func Open(ctx context.Context, cfg Config, b *bundle.Bundle) (*Model, error) {
 	m := &Model{server: server, bundle: b, dtype: cfg.DType}
 	if err := m.check(ctx); err != nil {
 		server.Close()
-		return nil, fmt.Errorf("language model %q at %s: %w", b.Language.Model, server.Name(), err)
+		return nil, fmt.Errorf("language model %s at %s: %w", b.Language.Model, server.Name(), err)
 	}
 	return m, nil
 }
@@ -119,42 +119,16 @@ func (m *Model) check(ctx context.Context) error {
 	if err := m.server.Ask(ctx, endpoint.Request{Path: "/version"}, &version); err != nil {
 		return fmt.Errorf("/version: %w: is it vLLM?", err)
 	}
-	m.name = engineName(version.Version, *m.bundle.Language)
+	m.name = fmt.Sprintf("vllm %s prompt_embeds %s", version.Version, m.bundle.Language.Title())
 	return m.checkRows(ctx)
 }
 
-// engineName is what records say. The revision is the bundle's word.
-func engineName(version string, l bundle.Language) string {
-	name := fmt.Sprintf("vllm %s prompt_embeds %s", version, l.Model)
-	if l.Revision != "" {
-		name += "@" + l.Revision
-	}
-	return name
-}
-
 func (m *Model) checkModel(ctx context.Context) error {
-	var served struct {
-		Data []struct {
-			ID          string
-			MaxModelLen int `json:"max_model_len"`
-		}
+	window, err := m.server.Serves(ctx, m.bundle.Language.Model)
+	if err == nil && window > 0 && window < m.bundle.Context {
+		return fmt.Errorf("it is served with a context of %d tokens, the bundle's is %d: start the server with --max-model-len %d", window, m.bundle.Context, m.bundle.Context)
 	}
-	if err := m.server.Ask(ctx, endpoint.Request{Path: "/v1/models"}, &served); err != nil {
-		return err
-	}
-	var names []string
-	for _, model := range served.Data {
-		switch {
-		case model.ID != m.bundle.Language.Model:
-			names = append(names, model.ID)
-		case model.MaxModelLen > 0 && model.MaxModelLen < m.bundle.Context:
-			return fmt.Errorf("it is served with a context of %d tokens, the bundle's is %d: start the server with --max-model-len %d",
-				model.MaxModelLen, m.bundle.Context, m.bundle.Context)
-		default:
-			return nil
-		}
-	}
-	return fmt.Errorf("the server does not serve it, but %q: start it with --served-model-name %s", names, m.bundle.Language.Model)
+	return err
 }
 
 // checkRows is the whole way, once: the server must take rows of the bundle's width.

@@ -284,7 +284,7 @@ func TestOpenRefuses(t *testing.T) {
 		config func(*vllm.Config)
 		says   string
 	}{
-		"another model":   {func(s *vllmtest.Server) { s.Model = "qwen" }, nil, `does not serve it, but ["qwen"]`},
+		"another model":   {func(s *vllmtest.Server) { s.Model = "qwen" }, nil, `does not serve "llama", but ["qwen"]`},
 		"a short context": {func(s *vllmtest.Server) { s.Context = 63 }, nil, "--max-model-len 64"},
 		"another width":   {func(s *vllmtest.Server) { s.Width = 5 }, nil, "--enable-prompt-embeds"},
 		"no key":          {func(s *vllmtest.Server) { s.Key = "k" }, nil, "refuses the key"},

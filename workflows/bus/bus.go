@@ -110,8 +110,9 @@ type EncodeRequest struct {
 // AnswerRequest asks for the reply to one item from its kept tokens [M,D].
 type AnswerRequest struct {
 	Kept     artifact.Key   `json:"kept"`
-	Page     artifact.Key   `json:"page"` // the item is line Line of this page
-	Line     int            `json:"line"` // 0-based
+	Clip     artifact.Key   `json:"clip,omitempty"` // for a model that is shown its frames
+	Page     artifact.Key   `json:"page"`           // the item is line Line of this page
+	Line     int            `json:"line"`           // 0-based
 	Generate job.Generation `json:"generate"`
 	Fit      job.Fit        `json:"fit"`
 }

@@ -44,6 +44,9 @@ func (o options) run(ctx context.Context) error {
 	}
 	defer queue.Close()
 	server := &infer.Server{Store: store, Batch: o.batch, Abreast: o.abreast(b), Limit: o.limit, Overdue: o.overdue(log), Log: log}
+	if b.Remote() {
+		log.Info("looking at the language server", "url", o.language.URL, "model", b.Language.Model)
+	}
 	if b.Pictures() {
 		return o.loadPictures(ctx, server, b, queue)
 	}

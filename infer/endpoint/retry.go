@@ -19,7 +19,7 @@ type limited struct {
 
 func (l limited) ask(ctx context.Context, r Request) ([]byte, error) {
 	if err := l.slots.Acquire(ctx, 1); err != nil {
-		return nil, err
+		return nil, &again{why: "all of --language-inflight was taken"}
 	}
 	defer l.slots.Release(1)
 	return l.asker.ask(ctx, r)
@@ -37,7 +37,7 @@ func (p patient) ask(ctx context.Context, r Request) ([]byte, error) {
 	defer cancel()
 	pauses := backoff.NewExponentialBackOff()
 	pauses.InitialInterval, pauses.MaxInterval, pauses.Multiplier = 200*time.Millisecond, 15*time.Second, 2
-	last := &again{why: "all of --language-inflight was taken"}
+	last := &again{why: "it was asked, and has not said anything"}
 	for {
 		text, err := p.asker.ask(bounded, r)
 		switch {

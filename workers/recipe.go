@@ -72,9 +72,12 @@ func sharedKeys(source string, item job.Item, spec job.Spec, b *bundle.Bundle, d
 		Size: b.Image.Size, Resize: string(b.Image.Resize), Fill: meanColour(b.Image), Color: string(spec.Frames.Color),
 		AllowPartial: spec.AllowPartial, DecodeErrors: spec.Limits.DecodeErrors, Decoder: decoder,
 	})
-	encoder := b.Files[bundle.VisionFile].SHA256
-	tokens := artifact.Tokens(clip, tokensRecipe{Encoder: encoder, Provider: e.Provider, Precision: e.Precision})
-	return workflows.Keys{Source: source, Clip: clip, Tokens: tokens}
+	return workflows.Keys{Source: source, Clip: clip, Tokens: tokensKey(clip, b, e)}
+}
+
+func tokensKey(clip artifact.Key, b *bundle.Bundle, e Encoder) artifact.Key {
+	tower := b.Files[bundle.VisionFile].SHA256
+	return artifact.Tokens(clip, tokensRecipe{Encoder: tower, Provider: string(e.Provider), Precision: e.Precision})
 }
 
 // keptKey is where one variant's kept tokens for item lie.

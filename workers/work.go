@@ -41,6 +41,9 @@ func (s *stages) workOf(ctx context.Context, in workflows.StageInput) (*work, er
 	if w.bundle, err = s.files.bundle(ctx, in.Run); err != nil {
 		return nil, err
 	}
+	if err := w.bundle.Prunes(w.spec.Prune); err != nil {
+		return nil, job.Fail(job.StagePrune, job.ConfigInvalid, "%v", err)
+	}
 	lines, err := s.files.page(ctx, in.PageKey())
 	if err != nil {
 		return nil, err

@@ -39,12 +39,11 @@ func Open(ctx context.Context, dir string) (*Bundle, error) {
 	return b, nil
 }
 
-func (b *Bundle) open() error {
-	var err error
-	if b.tokenizer, err = b.readTokenizer(); err != nil {
+func (b *Bundle) open() (err error) {
+	if b.template, err = parseTemplate(b.Template, b.FramePrefix); err != nil || b.Pictures() {
 		return err
 	}
-	if b.template, err = parseTemplate(b.Template, b.FramePrefix); err != nil {
+	if b.tokenizer, err = b.readTokenizer(); err != nil {
 		return err
 	}
 	if b.embeddings, err = openEmbeddings(b.Path(EmbeddingsFile)); err != nil {

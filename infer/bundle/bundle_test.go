@@ -244,7 +244,7 @@ func TestOpenReadsATokenizerModel(t *testing.T) {
 	}
 	putFile(t, dir, "", TokenizerFile, readTestdata(t, TokenizerFile), letters)
 	_, err = Open(t.Context(), dir)
-	wantBundleFailure(t, err, `files: unknown "tokenizer.json"`)
+	wantBundleFailure(t, err, `files: unexpected "tokenizer.json"`)
 }
 
 func TestOpenRefusesWholePromptsThatASpaceBegins(t *testing.T) {
@@ -264,6 +264,58 @@ func TestVerifyStopsWhenCanceled(t *testing.T) {
 	cancel()
 	if _, _, err := Verify(ctx, dir); !errors.Is(err, ctx.Err()) {
 		t.Errorf("verify under a canceled context: %v", err)
+	}
+}
+
+// A bundle whose language model is served elsewhere has everything but the decoder.
+func TestOpenRemote(t *testing.T) {
+	t.Parallel()
+	b := openBundle(t, func(m *Manifest) {
+		delete(m.Files, DecoderFile)
+		m.Language = &Language{Remote: true, Model: "llama", Revision: "1"}
+	})
+	if !b.Remote() || b.Language.Model != "llama" {
+		t.Errorf("language %+v", b.Language)
+	}
+	_, err := Open(t.Context(), writeBundle(t, func(m *Manifest) { delete(m.Files, DecoderFile) }))
+	wantBundleFailure(t, err, DecoderFile)
+}
+
+// A bundle whose model is shown frames has no files, and takes no pruning.
+func TestOpenPictures(t *testing.T) {
+	t.Parallel()
+	pictures := func(m *Manifest) {
+		*m = Manifest{
+			V: Version, Name: "api", Files: map[string]File{}, Image: m.Image, Grid: [2]int{1, 1},
+			Layout: PerFrame, FramePrefix: "at {time_s}:", Newline: NewlineNone, Frames: m.Frames, Images: ImageIsFrame,
+			Template: m.Template, Language: &Language{Remote: true, Model: "gpt", Input: InputFrames},
+		}
+	}
+	b := openBundle(t, pictures)
+	if !b.Pictures() || b.Tokens() != 1 || b.Options() != len(Letters) {
+		t.Errorf("pictures %v, %d tokens a frame, %d options", b.Pictures(), b.Tokens(), b.Options())
+	}
+	want := []Part{
+		{Text: "USER: 2 frames.at 1.00:"}, {Frame: 0}, {Text: "at 2.50:"}, {Frame: 1},
+		{Text: "What?\nA. red\nB. blue\nAnswer with the option's letter. ASSISTANT:"},
+	}
+	got := b.Parts(Question{Text: "What?", Options: []string{"red", "blue"}, Times: []float64{1, 2.5}})
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("parts (-want +got):\n%s", diff)
+	}
+	if err := b.Prunes(job.Prunings{{Method: "none"}}); err != nil {
+		t.Error(err)
+	}
+	if err := b.Prunes(job.Prunings{{Method: "none"}, {Method: "rediprune"}}); err == nil || !strings.Contains(err.Error(), "want none") {
+		t.Errorf("rediprune of images: %v", err)
+	}
+	for name, change := range map[string]func(*Manifest){
+		"files": func(m *Manifest) { m.Files[VisionFile] = File{} },
+		"grid":  func(m *Manifest) { m.Grid = [2]int{2, 2} },
+		"input": func(m *Manifest) { m.Language.Input = "audio" },
+	} {
+		_, err := Open(t.Context(), writeBundle(t, func(m *Manifest) { pictures(m); change(m) }))
+		wantBundleFailure(t, err, name)
 	}
 }
 
@@ -294,6 +346,9 @@ func TestReadManifestIsStrict(t *testing.T) {
 		{`"decoder.onnx"`, `"../decoder.onnx"`, "../decoder.onnx"},
 		{`"sha256":"`, `"sha256":"zz`, "64 hex digits"},
 		{`"size":8,`, `"size":"8",`, "image.size"},
+		{`"relevance_trained":false`, `"relevance_trained":false,"language":{"remote":false,"model":"m","revision":"r"}`, "language.remote"},
+		{`"relevance_trained":false`, `"relevance_trained":false,"language":{"remote":true,"revision":"r"}`, "language.model"},
+		{`"relevance_trained":false`, `"relevance_trained":false,"language":{"remote":true,"model":"m","revision":"r"}`, `unexpected "decoder.onnx"`},
 	}
 	for _, test := range tests {
 		changed := bytes.Replace(text, []byte(test.old), []byte(test.new), 1)

@@ -2,17 +2,55 @@ package bundle
 
 import (
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
 )
 
+// rule is what has to hold of a manifest, and what to say where it does not.
+type rule struct {
+	ok   bool
+	want string
+}
+
 // validate names the first field that is missing or out of range.
 func (m *Manifest) validate() error {
-	checks := []struct {
-		ok   bool
-		want string
-	}{
+	if err := first(m.common()); err != nil {
+		return err
+	}
+	if m.Pictures() {
+		return m.validatePictures()
+	}
+	if err := first(m.model()); err != nil {
+		return err
+	}
+	if err := m.Dims.validate(); err != nil {
+		return err
+	}
+	return m.validateFiles()
+}
+
+func first(rules []rule) error {
+	for _, r := range rules {
+		if !r.ok {
+			return errors.New(r.want)
+		}
+	}
+	return nil
+}
+
+// validatePictures wants nothing of a model whose weights nobody has here.
+func (m *Manifest) validatePictures() error {
+	return first([]rule{
+		{len(m.Files) == 0, "files: want none where language.input is frames"},
+		{m.Tokens() == 1, "grid and extra_leading: want [1,1] and 0 where language.input is frames: a frame is one token"},
+	})
+}
+
+// common is what every bundle says.
+func (m *Manifest) common() []rule {
+	return []rule{
 		{m.Name != "", "name: missing"},
 		{m.Image.Size > 0, "image.size: want more than 0"},
 		{oneOf(m.Image.Resize, ShortestCrop, Squash, Pad), fmt.Sprintf("image.resize: unknown %q", m.Image.Resize)},
@@ -22,21 +60,21 @@ func (m *Manifest) validate() error {
 		{m.Newline == NewlineNone, fmt.Sprintf("newline: %q is not supported by this build, which knows none", m.Newline)},
 		{m.Frames.Default > 0 && m.Frames.Fixed >= 0, "frames: want a default of at least 1"},
 		{oneOf(m.Images, ImageIsFrame, ImageNotSupported), fmt.Sprintf("images: unknown %q", m.Images)},
+		{m.Language == nil || m.Language.Remote, "language.remote: want true, or no language where " + DecoderFile + " is it"},
+		{m.Language == nil || m.Language.Model != "", "language.model: missing: the name that the server serves it by"},
+		{m.Language == nil || oneOf(m.Language.Input, InputEmbeds, InputFrames), "language.input: want frames, or nothing for rows of embeddings"},
+	}
+}
+
+// model is what a bundle says of a model that runs here, or is sent rows.
+func (m *Manifest) model() []rule {
+	return []rule{
 		{oneOf(m.Tokenize, TokenizeWhole, TokenizePerSide), fmt.Sprintf("tokenize: unknown %q", m.Tokenize)},
 		{len(m.LetterIDs) <= len(Letters), fmt.Sprintf("letter_ids: more than %d", len(Letters))},
 		{len(m.EOS) > 0, "eos: missing"},
 		{m.Context > 0, "context: want more than 0"},
 		{m.RoPE.Theta > 0, "rope.theta: want more than 0"},
 	}
-	for _, check := range checks {
-		if !check.ok {
-			return fmt.Errorf("%s", check.want)
-		}
-	}
-	if err := m.Dims.validate(); err != nil {
-		return err
-	}
-	return m.validateFiles()
 }
 
 func oneOf[T comparable](x T, known ...T) bool { return slices.Contains(known, x) }
@@ -61,10 +99,13 @@ func (d Dims) validate() error {
 
 // validateFiles wants exactly the known files, each with a digest.
 func (m *Manifest) validateFiles() error {
-	want := []string{VisionFile, ProjectorFile, EmbeddingsFile, DecoderFile, m.tokenizerFile()}
+	want := []string{VisionFile, ProjectorFile, EmbeddingsFile, m.tokenizerFile()}
+	if !m.Remote() {
+		want = append(want, DecoderFile)
+	}
 	for _, name := range m.fileNames() {
 		if !slices.Contains(want, name) {
-			return fmt.Errorf("files: unknown %q", name)
+			return fmt.Errorf("files: unexpected %q", name)
 		}
 		if sum, err := hex.DecodeString(m.Files[name].SHA256); err != nil || len(sum) != 32 {
 			return fmt.Errorf("files[%q].sha256: %q: want 64 hex digits", name, m.Files[name].SHA256)

@@ -29,6 +29,7 @@ type Server struct {
 	Vocab    int
 	Context  int
 	EOS      int32
+	AtLeast  int // log-probabilities of the first token that are told, however few are asked for
 
 	// Before, if set, sees every request to /v1/completions first; true: it has answered.
 	Before func(w http.ResponseWriter, r *http.Request) bool
@@ -140,7 +141,7 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request, req request, p *
 		tokens[i], top[i] = name(id), map[string]float64{name(id): said.Logprobs[i]}
 	}
 	if len(top) > 0 {
-		maps.Copy(top[0], best(said.Letters, req.Logprobs))
+		maps.Copy(top[0], best(said.Letters, max(req.Logprobs, s.AtLeast)))
 	}
 	write(w, http.StatusOK, map[string]any{
 		"id": "cmpl-1", "object": "text_completion", "model": s.Model,

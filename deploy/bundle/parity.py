@@ -87,6 +87,15 @@ FAMILIES = {
     "llava_next_video": (56, 3, lambda: transformers.LlavaNextVideoConfig(
         vision_config=clip(56), text_config=llama(rope_scaling={"rope_type": "linear", "factor": 2.0}), image_token_index=3, video_token_index=4,
     ), LLAVA_CHAT),
+    "llava": (28, 3, lambda: transformers.LlavaConfig(
+        vision_config=clip(28), text_config=llama(), image_token_index=3, image_seq_length=16,
+    ), LLAVA_CHAT),
+    "video_llava": (28, 8, lambda: transformers.VideoLlavaConfig(
+        vision_config=clip(28), text_config=llama(), image_token_index=3, video_token_index=4, image_seq_length=16, video_seq_length=8 * 17,
+    ), LLAVA_CHAT),
+    "llava_onevision": (49, 3, lambda: transformers.LlavaOnevisionConfig(
+        vision_config=siglip(49), text_config=qwen(), image_token_index=3, video_token_index=4, tie_word_embeddings=False,
+    ), QWEN_CHAT),
 }
 
 

@@ -47,7 +47,7 @@ func (b *Bundle) open() error {
 	if b.tokenizer, err = ReadTokenizer(text); err != nil {
 		return err
 	}
-	if b.template, err = parseTemplate(b.Template, b.FramePrefix); err != nil {
+	if b.template, err = parseTemplate(b.Template, b.FramePrefix, b.FrameSuffix); err != nil {
 		return err
 	}
 	if b.embeddings, err = openEmbeddings(b.Path(EmbeddingsFile)); err != nil {

@@ -32,7 +32,8 @@ type Manifest struct {
 	Grid             [2]int          `json:"grid"`          // rows and columns of a frame's tokens
 	ExtraLeading     int             `json:"extra_leading"` // tokens before the grid's: a CLS that can be selected, not drawn
 	Layout           Layout          `json:"layout"`
-	FramePrefix      string          `json:"frame_prefix"` // per_frame: text before a frame's rows, with {i}, {t}, {time_s}
+	FramePrefix      string          `json:"frame_prefix"` // per_frame: text before a frame's rows, with {i}, {n}, {time_s}
+	FrameSuffix      string          `json:"frame_suffix"` // per_frame: text after a frame's rows, likewise; may be left out
 	Newline          Newline         `json:"newline"`
 	Frames           Frames          `json:"frames"`
 	Images           Images          `json:"images"`

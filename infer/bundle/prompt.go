@@ -43,11 +43,14 @@ func (b *Bundle) Prompt(q Question, kept []int) (Prompt, error) {
 			continue
 		}
 		if b.Layout == PerFrame {
-			side = append(side, b.template.framePrefix(q, t)...)
+			side = append(side, beside(b.template.prefix, q, t)...)
 		}
 		p.text(b.tokenizer.EncodeTexts(side), b.BOS)
 		p.rows(t, rows)
 		side = nil
+		if b.Layout == PerFrame {
+			side = beside(b.template.suffix, q, t)
+		}
 	}
 	p.tail = len(p.Segments)
 	p.text(b.tokenizer.EncodeTexts(append(side, fill(b.template.tail, values)...)), b.BOS)

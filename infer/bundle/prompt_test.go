@@ -78,6 +78,23 @@ func TestPromptJoinedWithoutOptions(t *testing.T) {
 	}
 }
 
+func TestPromptFrameSuffix(t *testing.T) {
+	t.Parallel()
+	b := openBundle(t, func(m *Manifest) {
+		m.FramePrefix, m.FrameSuffix, m.Template.Prompt = "", " ({i})\n", "{frames}{question}{options}"
+	})
+	q := testQuestion()
+	q.Options = nil
+	p, err := b.Prompt(q, []int{2, 0, 3})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []string{"", "[0 0+2]", " (1)\n", "[2 2+3]", " (3)\nWhat colour is the circle?"}
+	if diff := cmp.Diff(want, outline(t, b, p)); diff != "" {
+		t.Errorf("prompt (-want +got):\n%s", diff)
+	}
+}
+
 func TestPromptTextIsTheUsersAlone(t *testing.T) {
 	t.Parallel()
 	b := openBundle(t, nil)

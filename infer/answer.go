@@ -115,8 +115,11 @@ func (a *Answerer) prompt(q *Question) (*prompt, error) {
 	if err := a.plan(p); err != nil {
 		return nil, err
 	}
-	if p.plan.Visual != q.tokens.Rows() {
-		return nil, contract(job.StageAnswer, "the plan has %d visual rows, the question %d", p.plan.Visual, q.tokens.Rows())
+	if p.plan.Visual != q.rows() {
+		return nil, contract(job.StageAnswer, "the plan has %d visual rows, the question %d", p.plan.Visual, q.rows())
+	}
+	if (q.mixture != nil) != (a.bundle.PoolAfter != nil) {
+		return nil, contract(job.StageAnswer, "kept: a mixture of tokens belongs to models that pool behind their projector, and only to them")
 	}
 	var err error
 	p.embeds, err = a.embed(p.plan, q)
@@ -148,17 +151,23 @@ func (a *Answerer) embed(plan bundle.Prompt, q *Question) (tensor.Dense[float32]
 	if err != nil {
 		return visual, err
 	}
+	if q.mixture != nil {
+		visual = q.mixture.Sum(visual, q.rows())
+	}
 	embeds := tensor.Dense[float32]{Shape: tensor.Shape{plan.Len, width}, Data: make([]float32, 0, plan.Len*width)}
 	for _, s := range plan.Segments {
-		if s.IDs == nil {
+		switch {
+		case s.Newline:
+			embeds.Data = append(embeds.Data, a.bundle.NewlineRow()...)
+		case s.IDs == nil:
 			embeds.Data = append(embeds.Data, visual.Data[s.First*width:(s.First+s.Rows)*width]...)
-			continue
+		default:
+			text, err := a.bundle.Embed(s.IDs)
+			if err != nil {
+				return embeds, err
+			}
+			embeds.Data = append(embeds.Data, text.Data...)
 		}
-		text, err := a.bundle.Embed(s.IDs)
-		if err != nil {
-			return embeds, err
-		}
-		embeds.Data = append(embeds.Data, text.Data...)
 	}
 	if len(embeds.Data) != plan.Len*width {
 		return embeds, contract(job.StageAnswer, "the prompt has %d rows, the plan %d", len(embeds.Data)/width, plan.Len)

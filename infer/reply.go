@@ -98,6 +98,10 @@ func (a *Answerer) flops(p *prompt, completion int) job.FLOPs {
 	full := work
 	full.Visual = p.question.total
 	full.Prompt += p.question.total - p.plan.Visual
+	if p.question.mixture != nil {
+		work.Projected = p.question.tokens.Rows()
+		full.Projected = len(p.question.kept) * a.bundle.TowerTokens()
+	}
 	d := a.bundle.Dims
 	return job.FLOPs{Convention: string(bundle.Real), Full: d.FLOPs(bundle.Real, full), Spent: d.FLOPs(bundle.Real, work)}
 }

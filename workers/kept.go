@@ -17,8 +17,10 @@ import (
 
 // keptFile makes the kept artifact: tokens F16 [M,D], frame, cell I32 [M] and
 // relevance F32 [M] of each; index I64 and pts_s F64 [T] of all frames looked at.
+// Where the model pools behind its projector, tokens are the tower's rows [R,D]
+// that the kept ones are made of, and bundle.Mixture's tensors say how.
 func keptFile(c *clip, s *prune.Selection, p job.Pruning) (*tensor.File, error) {
-	tokens, err := prune.Gather(c.tokens, s)
+	tokens, mixture, err := c.gather(s)
 	if err != nil {
 		return nil, err
 	}
@@ -37,6 +39,9 @@ func keptFile(c *clip, s *prune.Selection, p job.Pruning) (*tensor.File, error) 
 	tensor.Put(f, "frame", frame)
 	tensor.Put(f, "cell", cell)
 	tensor.Put(f, "relevance", relevance)
+	if mixture != nil {
+		mixture.Put(f)
+	}
 	return f, nil
 }
 

@@ -87,6 +87,8 @@ func failuresOf(tasks []task, stage job.Stage, err error) []workflows.ItemFailur
 type clip struct {
 	file   *tensor.File
 	tokens tensor.Dense[tensor.Float16] // [T,P,D]
+	tower  tensor.Dense[tensor.Float16] // [T,P′,D], what tokens were pooled of; see pool
+	pool   *bundle.PoolAfter            // nil unless the model pools behind its projector
 	pts    []float64                    // [T], seconds
 	ready  *prune.Clip
 }
@@ -101,6 +103,9 @@ func (s *stages) openClip(ctx context.Context, w *work) (*clip, error) {
 		return nil, err
 	}
 	c, err := readClip(body)
+	if err == nil {
+		err = c.poolBy(w.bundle.PoolAfter)
+	}
 	if err != nil {
 		return nil, job.Fail(job.StagePrune, job.ModelContract, "%s: %v", key, err)
 	}

@@ -50,7 +50,7 @@ func (b *Bundle) open() error {
 	if b.template, err = parseTemplate(b.Template, b.FramePrefix, b.FrameSuffix); err != nil {
 		return err
 	}
-	if b.embeddings, err = openEmbeddings(b.Path(EmbeddingsFile)); err != nil {
+	if b.embeddings, err = openEmbeddings(b.Path(EmbeddingsFile), b.Newline != NewlineNone); err != nil {
 		return err
 	}
 	return b.agree()

@@ -85,6 +85,7 @@ func testEmbeddings(t testing.TB, rows int) []byte {
 	}
 	file := &tensor.File{}
 	tensor.Put(file, embeddingsTensor, table)
+	tensor.Put(file, newlineTensor, tensor.Dense[float32]{Shape: tensor.Shape{1, testWidth}, Data: []float32{9, 8, 7, 6}})
 	content, err := tensor.Encode(file)
 	if err != nil {
 		t.Fatal(err)
@@ -205,7 +206,9 @@ func TestReadManifestIsStrict(t *testing.T) {
 		{`"resize":"shortest_crop"`, `"resize":"stretch"`, "image.resize"},
 		{`"grid":[2,2]`, `"grid":[2,0]`, "grid"},
 		{`"layout":"per_frame"`, `"layout":"mixed"`, "layout"},
-		{`"newline":"none"`, `"newline":"row"`, "newline"},
+		{`"newline":"none"`, `"newline":"tab"`, "newline"},
+		{`"newline":"none"`, `"newline":"row","extra_leading":1`, "newline: row"},
+		{`"pool_after":null`, `"pool_after":{"from":9,"src":[[0,1,2,3]],"weight":[[1,0,0,0]]}`, "pool_after"},
 		{`"default":2`, `"default":0`, "frames"},
 		{`"images":"frame"`, `"images":"no"`, "images"},
 		{`"tokenize":"per_side"`, `"tokenize":"words"`, "tokenize"},

@@ -2,6 +2,7 @@ package bundle
 
 import (
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"slices"
 )
@@ -18,7 +19,8 @@ func (m *Manifest) validate() error {
 		{m.Grid[0] > 0 && m.Grid[1] > 0, "grid: want rows and columns of at least 1"},
 		{m.ExtraLeading >= 0, "extra_leading: want 0 or more"},
 		{oneOf(m.Layout, Joined, PerFrame), fmt.Sprintf("layout: unknown %q", m.Layout)},
-		{m.Newline == NewlineNone, fmt.Sprintf("newline: %q is not supported by this build, which knows none", m.Newline)},
+		{oneOf(m.Newline, NewlineNone, NewlineFrame, NewlineRow, NewlineEnd), fmt.Sprintf("newline: unknown %q", m.Newline)},
+		{m.Newline != NewlineRow || m.ExtraLeading == 0, "newline: row: a token before the grid's, as extra_leading says, is in no row"},
 		{m.Frames.Default > 0 && m.Frames.Fixed >= 0, "frames: want a default of at least 1"},
 		{oneOf(m.Images, ImageIsFrame, ImageNotSupported), fmt.Sprintf("images: unknown %q", m.Images)},
 		{oneOf(m.Tokenize, TokenizeWhole, TokenizePerSide), fmt.Sprintf("tokenize: unknown %q", m.Tokenize)},
@@ -32,7 +34,7 @@ func (m *Manifest) validate() error {
 			return fmt.Errorf("%s", check.want)
 		}
 	}
-	if err := m.Dims.validate(); err != nil {
+	if err := errors.Join(m.Dims.validate(), m.PoolAfter.validate(m.Tokens())); err != nil {
 		return err
 	}
 	return m.validateFiles()

@@ -67,7 +67,7 @@ def llama(**others):
 def qwen():
     return Qwen2Config(
         vocab_size=VOCAB, hidden_size=32, intermediate_size=48, num_hidden_layers=2, num_attention_heads=4, num_key_value_heads=2,
-        max_position_embeddings=512, bos_token_id=None, eos_token_id=2, rope_theta=1e6, initializer_range=0.3, tie_word_embeddings=False,
+        max_position_embeddings=512, bos_token_id=None, eos_token_id=2, rope_theta=1e6, initializer_range=0.15, tie_word_embeddings=False,
     )
 
 

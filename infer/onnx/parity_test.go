@@ -161,7 +161,7 @@ func (f *family) check(t *testing.T, i int, tokens tensor.Dense[tensor.Float16])
 	q := bundle.Question{Text: c.Question, Options: c.Options, Times: make([]float64, tokens.Shape[0])}
 	query := f.query(t, c, q)
 	near(t, "query vector", query, get[float32](t, f.golden, fmt.Sprintf("query.%d", i)).Data)
-	selection := f.prune(t, c, tokens, query)
+	selection := f.prune(t, c, f.selectable(t, tokens), query)
 	if diff := cmp.Diff(c.Kept, selection.Rows()); diff != "" {
 		t.Fatalf("selection (-want +got):\n%s", diff)
 	}
@@ -213,10 +213,36 @@ func (f *family) prune(t *testing.T, c parityCase, tokens tensor.Dense[tensor.Fl
 	return selection
 }
 
-// keep is the kept artifact of a selection.
-func (f *family) keep(t *testing.T, tokens tensor.Dense[tensor.Float16], s *prune.Selection) *tensor.File {
+// selectable is the tokens that are selected from.
+func (f *family) selectable(t *testing.T, tower tensor.Dense[tensor.Float16]) tensor.Dense[tensor.Float16] {
 	t.Helper()
-	gathered, err := prune.Gather(tokens, s)
+	if f.bundle.PoolAfter == nil {
+		return tower
+	}
+	pooled, err := f.bundle.PoolAfter.Pool(tower)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return pooled
+}
+
+// gather is what the projector reads for a selection, as workers has it.
+func (f *family) gather(tower tensor.Dense[tensor.Float16], s *prune.Selection) (tensor.Dense[tensor.Float16], *bundle.Mixture, error) {
+	if f.bundle.PoolAfter == nil {
+		tokens, err := prune.Gather(tower, s)
+		return tokens, nil, err
+	}
+	kept := make([][]bundle.Part, len(s.Kept))
+	for i, row := range s.Rows() {
+		kept[i] = []bundle.Part{{Row: row, Weight: 1}}
+	}
+	return f.bundle.PoolAfter.Mix(tower, kept)
+}
+
+// keep is the kept artifact of a selection.
+func (f *family) keep(t *testing.T, tower tensor.Dense[tensor.Float16], s *prune.Selection) *tensor.File {
+	t.Helper()
+	gathered, mixture, err := f.gather(tower, s)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -228,6 +254,9 @@ func (f *family) keep(t *testing.T, tokens tensor.Dense[tensor.Float16], s *prun
 	tensor.Put(kept, "tokens", gathered)
 	tensor.Put(kept, "frame", frame)
 	tensor.Put(kept, "pts_s", tensor.New[float64](s.T))
+	if mixture != nil {
+		mixture.Put(kept)
+	}
 	return kept
 }
 

@@ -29,6 +29,7 @@ from safetensors.torch import save_file
 
 import check
 import families
+import language
 import onnxfile
 from checkpoint import Checkpoint, Refused
 from prompt import Prompt
@@ -47,16 +48,25 @@ def export(args):
     family = families.of(checkpoint, args.weights)
     tokenizer = checkpoint.tokenizer()
     prompt = prompt_of(args, checkpoint, tokenizer, family)
-    out = Path(args.out)
-    work = folder_beside(out)
+    out, works = Path(args.out), []
     try:
+        work, alone, remote = folder_beside(out, works), None, None
         write_files(work, family, tokenizer)
-        manifest = describe(work, family, prompt, tokenizer)
+        if args.language == "local":
+            write_decoder(work, family)
+        else:
+            beside = Path(args.language_out or f"{out}-language")
+            alone = folder_beside(beside, works)
+            remote = {"remote": True, "model": args.served_as or beside.name, "revision": language.write(alone, family, tokenizer)}
+        manifest = describe(work, family, prompt, tokenizer, remote)
         (work / "bundle.json").write_text(json.dumps(manifest, indent=1) + "\n")
-        check.equal(work, family)
+        check.equal(work, family, alone)
+        if remote:
+            replace(alone, beside)
         replace(work, out)
     finally:
-        shutil.rmtree(work, ignore_errors=True)
+        for left in works:
+            shutil.rmtree(left, ignore_errors=True)
     total = sum(f.stat().st_size for f in out.iterdir())
     print(f"{out}: {manifest['name']}, {total / 1e6:.1f} MB, digest {digest(out / 'bundle.json')[:12]}")
 
@@ -68,6 +78,10 @@ def arguments():
     p.add_argument("--out", required=True, help="bundle folder; replaced if it exists")
     p.add_argument("--weights", choices=["f32", "f16", "int8"], default="f16",
                    help="how weights are stored; int8 is the decoder's matrices, the rest is f16 then. Arithmetic is f32")
+    p.add_argument("--language", choices=["local", "remote"], default="local",
+                   help="remote: no decoder.onnx; the language model goes to a folder of its own, for vLLM")
+    p.add_argument("--language-out", help="that folder (default: OUT-language)")
+    p.add_argument("--served-as", help="the name that vLLM serves it under (default: the folder's)")
     p.add_argument("--prompt", help="prompt description (default: winnow.json in the checkpoint's folder, else its chat template)")
     p.add_argument("--name", help="the bundle's name (default: the checkpoint's)")
     p.add_argument("--licence", default="NOASSERTION", help="SPDX licence of the weights")
@@ -83,10 +97,11 @@ def prompt_of(args, checkpoint, tokenizer, family):
     return Prompt.of_chat(checkpoint, tokenizer, family, name, args.licence, args.frames)
 
 
-def folder_beside(out):
-    """an empty folder on out's file system"""
+def folder_beside(out, made):
+    """an empty folder on out's file system, noted in made"""
     out.parent.mkdir(parents=True, exist_ok=True)
-    return Path(tempfile.mkdtemp(dir=out.parent, prefix=f".{out.name}-"))
+    made.append(Path(tempfile.mkdtemp(dir=out.parent, prefix=f".{out.name}-")))
+    return made[-1]
 
 
 def write_files(folder, family, tokenizer):
@@ -99,13 +114,16 @@ def write_files(folder, family, tokenizer):
         folder / "projector.onnx", family.projector(), family.projector_weight,
         {"tokens": torch.zeros(3, family.vision_width, dtype=torch.half)}, ["rows"], {"tokens": {0: "M"}, "rows": {0: "M"}}, plain,
     )
-    signature = onnxfile.decoder_signature(family.width, family.cache_shape)
-    onnxfile.write(folder / "decoder.onnx", family.decoder(), family.decoder_weight, *signature, family.weights)
     save_file(family.embeddings(), str(folder / "embed_tokens.safetensors"))
     tokenizer.backend_tokenizer.save(str(folder / "tokenizer.json"))
 
 
-def describe(folder, family, prompt, tokenizer):
+def write_decoder(folder, family):
+    signature = onnxfile.decoder_signature(family.width, family.cache_shape)
+    onnxfile.write(folder / "decoder.onnx", family.decoder(), family.decoder_weight, *signature, family.weights)
+
+
+def describe(folder, family, prompt, tokenizer, remote):
     """bundle.json, in the order a reader wants it"""
     files = sorted(f.name for f in folder.iterdir())
     manifest = {
@@ -114,6 +132,7 @@ def describe(folder, family, prompt, tokenizer):
         "licence": prompt.licence,
         "created_by": created_by(),
         "files": {name: {"sha256": digest(folder / name), "size": (folder / name).stat().st_size} for name in files},
+        "language": remote,
         "image": family.image,
         "grid": family.grid,
         "extra_leading": family.extra_leading,
@@ -134,7 +153,7 @@ def describe(folder, family, prompt, tokenizer):
         "dims": family.dims,
         "relevance_trained": prompt.relevance_trained,
     }
-    absent = [name for name in ("pool_after", "frame_suffix") if manifest[name] is None]
+    absent = [name for name in ("language", "pool_after", "frame_suffix") if manifest[name] is None]
     return {name: value for name, value in manifest.items() if name not in absent}
 
 

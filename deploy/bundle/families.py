@@ -62,10 +62,14 @@ class Llava:
 
     def weight(self, name):
         """one of the model's, as f32, rounded as the bundle stores it"""
+        w = self.stored(name)
+        return w.float() if self.weights == "f32" else w.half().float()
+
+    def stored(self, name):
+        """one of the model's, as the checkpoint has it"""
         if name == "lm_head.weight" and not self.checkpoint.has(name) and self.tied:
             name = "model.language_model.embed_tokens.weight"
-        w = self.checkpoint.tensor(name)
-        return w.float() if self.weights == "f32" else w.half().float()
+        return self.checkpoint.tensor(name)
 
     @property
     def tied(self):
@@ -222,7 +226,7 @@ class Llava:
         """of the language model on its own"""
         config = copy.deepcopy(self.text)
         config.architectures, config.tie_word_embeddings = [self.language_class], False
-        config.torch_dtype = self.checkpoint.tensor("model.language_model.embed_tokens.weight").dtype
+        config.torch_dtype = self.stored("model.language_model.embed_tokens.weight").dtype
         return config
 
 

@@ -192,6 +192,20 @@ func TestVerifyStopsWhenCanceled(t *testing.T) {
 	}
 }
 
+// A bundle whose language model is served elsewhere has everything but the decoder.
+func TestOpenRemote(t *testing.T) {
+	t.Parallel()
+	b := openBundle(t, func(m *Manifest) {
+		delete(m.Files, DecoderFile)
+		m.Language = &Language{Remote: true, Model: "llama", Revision: "1"}
+	})
+	if !b.Remote() || b.Language.Model != "llama" {
+		t.Errorf("language %+v", b.Language)
+	}
+	_, err := Open(t.Context(), writeBundle(t, func(m *Manifest) { delete(m.Files, DecoderFile) }))
+	wantBundleFailure(t, err, DecoderFile)
+}
+
 func TestReadManifestIsStrict(t *testing.T) {
 	t.Parallel()
 	dir := writeBundle(t, nil)
@@ -221,6 +235,10 @@ func TestReadManifestIsStrict(t *testing.T) {
 		{`"decoder.onnx"`, `"../decoder.onnx"`, "../decoder.onnx"},
 		{`"sha256":"`, `"sha256":"zz`, "64 hex digits"},
 		{`"size":8,`, `"size":"8",`, "image.size"},
+		{`"relevance_trained":false`, `"relevance_trained":false,"language":{"remote":false,"model":"m","revision":"r"}`, "language.remote"},
+		{`"relevance_trained":false`, `"relevance_trained":false,"language":{"remote":true,"revision":"r"}`, "language.model"},
+		{`"relevance_trained":false`, `"relevance_trained":false,"language":{"remote":true,"model":"m","revision":"r"}`, `unexpected "decoder.onnx"`},
+		{`"tokenizer.json":`, `"tokenizer.json.data":`, `unexpected "tokenizer.json.data"`},
 	}
 	for _, test := range tests {
 		changed := bytes.Replace(text, []byte(test.old), []byte(test.new), 1)

@@ -10,14 +10,16 @@ import (
 // Version is the version of bundle.json that this package reads.
 const Version = 1
 
-// The files of a bundle beside bundle.json.
+// The files of a bundle beside bundle.json. The weights of a graph too large for
+// one file lie in a second, by the graph's name and DataSuffix.
 const (
 	ManifestFile   = "bundle.json"
 	VisionFile     = "vision.onnx"              // pixels U8 [B,H,W,3] → tokens F16 [B,P,D]
 	ProjectorFile  = "projector.onnx"           // tokens F16 [M,D] → rows F32 [M,E]
 	EmbeddingsFile = "embed_tokens.safetensors" // embed_tokens F16 or F32 [V,E]; newline [1,E] where the model has one
-	DecoderFile    = "decoder.onnx"             // see deploy/bundle/graphs.py for names and shapes
+	DecoderFile    = "decoder.onnx"             // see deploy/bundle/graphs.py for names and shapes; none where language is remote
 	TokenizerFile  = "tokenizer.json"
+	DataSuffix     = ".data"
 )
 
 // Manifest is bundle.json: everything about a model that is no weight. It is
@@ -46,7 +48,15 @@ type Manifest struct {
 	RoPE             RoPE            `json:"rope"`
 	Context          int             `json:"context"` // tokens, prompt and answer together
 	Dims             Dims            `json:"dims"`
-	RelevanceTrained bool            `json:"relevance_trained"` // trained so that questions align with patches
+	RelevanceTrained bool            `json:"relevance_trained"`  // trained so that questions align with patches
+	Language         *Language       `json:"language,omitempty"` // nil: decoder.onnx
+}
+
+// Language names a language model that a server runs in place of decoder.onnx.
+type Language struct {
+	Remote   bool   `json:"remote"`   // true
+	Model    string `json:"model"`    // as the server names it
+	Revision string `json:"revision"` // of its weights; empty if unknown. No server tells: it is the bundle's word
 }
 
 // File is a file's content.
@@ -152,6 +162,9 @@ func ReadManifest(text []byte) (*Manifest, error) {
 	}
 	return m, nil
 }
+
+// Remote says whether a server runs the language model.
+func (m *Manifest) Remote() bool { return m.Language != nil }
 
 // Tokens is P, the visual tokens of one frame that are selected from.
 func (m *Manifest) Tokens() int { return m.ExtraLeading + m.Grid[0]*m.Grid[1] }

@@ -4,7 +4,9 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"slices"
+	"strings"
 )
 
 // validate names the first field that is missing or out of range.
@@ -28,6 +30,8 @@ func (m *Manifest) validate() error {
 		{len(m.EOS) > 0, "eos: missing"},
 		{m.Context > 0, "context: want more than 0"},
 		{m.RoPE.Theta > 0, "rope.theta: want more than 0"},
+		{m.Language == nil || m.Language.Remote, "language.remote: want true, or no language where " + DecoderFile + " is it"},
+		{m.Language == nil || m.Language.Model != "", "language.model: missing: the name that the server serves it by"},
 	}
 	for _, check := range checks {
 		if !check.ok {
@@ -62,10 +66,14 @@ func (d Dims) validate() error {
 
 // validateFiles wants exactly the known files, each with a digest.
 func (m *Manifest) validateFiles() error {
-	want := []string{VisionFile, ProjectorFile, EmbeddingsFile, DecoderFile, TokenizerFile}
+	want := []string{VisionFile, ProjectorFile, EmbeddingsFile, TokenizerFile}
+	if !m.Remote() {
+		want = append(want, DecoderFile)
+	}
 	for _, name := range m.fileNames() {
-		if !slices.Contains(want, name) {
-			return fmt.Errorf("files: unknown %q", name)
+		graph, isData := strings.CutSuffix(name, DataSuffix)
+		if !slices.Contains(want, graph) || isData && filepath.Ext(graph) != ".onnx" {
+			return fmt.Errorf("files: unexpected %q", name)
 		}
 		if sum, err := hex.DecodeString(m.Files[name].SHA256); err != nil || len(sum) != 32 {
 			return fmt.Errorf("files[%q].sha256: %q: want 64 hex digits", name, m.Files[name].SHA256)

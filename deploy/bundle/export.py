@@ -51,9 +51,9 @@ def export(args):
     out, works = Path(args.out), []
     try:
         work, alone, remote = folder_beside(out, works), None, None
-        write_files(work, family, tokenizer)
+        write_files(work, family, tokenizer, args.inline << 20)
         if args.language == "local":
-            write_decoder(work, family)
+            write_decoder(work, family, args.inline << 20)
         else:
             beside = Path(args.language_out or f"{out}-language")
             alone = folder_beside(beside, works)
@@ -78,6 +78,8 @@ def arguments():
     p.add_argument("--out", required=True, help="bundle folder; replaced if it exists")
     p.add_argument("--weights", choices=["f32", "f16", "int8"], default="f16",
                    help="how weights are stored; int8 is the decoder's matrices, the rest is f16 then. Arithmetic is f32")
+    p.add_argument("--inline", type=int, default=onnxfile.INLINE >> 20, metavar="MIB",
+                   help="a graph whose weights, as f32, take more has them in a file beside it (default: %(default)s)")
     p.add_argument("--language", choices=["local", "remote"], default="local",
                    help="remote: no decoder.onnx; the language model goes to a folder of its own, for vLLM")
     p.add_argument("--language-out", help="that folder (default: OUT-language)")
@@ -104,23 +106,23 @@ def folder_beside(out, made):
     return made[-1]
 
 
-def write_files(folder, family, tokenizer):
+def write_files(folder, family, tokenizer, inline):
     size, plain = family.image["size"], "f32" if family.weights == "f32" else "f16"
     onnxfile.write(
         folder / "vision.onnx", family.vision(), family.vision_weight, {"pixels": torch.zeros(2, size, size, 3, dtype=torch.uint8)},
-        ["tokens"], {"pixels": {0: "B"}, "tokens": {0: "B"}}, plain,
+        ["tokens"], {"pixels": {0: "B"}, "tokens": {0: "B"}}, plain, inline,
     )
     onnxfile.write(
         folder / "projector.onnx", family.projector(), family.projector_weight,
-        {"tokens": torch.zeros(3, family.vision_width, dtype=torch.half)}, ["rows"], {"tokens": {0: "M"}, "rows": {0: "M"}}, plain,
+        {"tokens": torch.zeros(3, family.vision_width, dtype=torch.half)}, ["rows"], {"tokens": {0: "M"}, "rows": {0: "M"}}, plain, inline,
     )
     save_file(family.embeddings(), str(folder / "embed_tokens.safetensors"))
     tokenizer.backend_tokenizer.save(str(folder / "tokenizer.json"))
 
 
-def write_decoder(folder, family):
+def write_decoder(folder, family, inline):
     signature = onnxfile.decoder_signature(family.width, family.cache_shape)
-    onnxfile.write(folder / "decoder.onnx", family.decoder(), family.decoder_weight, *signature, family.weights)
+    onnxfile.write(folder / "decoder.onnx", family.decoder(), family.decoder_weight, *signature, family.weights, inline)
 
 
 def describe(folder, family, prompt, tokenizer, remote):

@@ -2,7 +2,7 @@
 
 The graph is traced with weights that take no memory; then the true ones are
 read, converted and written one after another. Those of a graph whose weights
-exceed INLINE bytes lie beside it in FILE.data, since a protobuf holds at most
+exceed `inline` bytes lie beside it in FILE.data, since a protobuf holds at most
 2 GB; the graph holds the data's SHA-256, so that its own digest covers it.
 """
 
@@ -22,24 +22,18 @@ BLOCK = 32  # columns that share a scale under int8
 DTYPES = {"f32": np.float32, "f16": np.float16}
 
 
-def write(path, module, weight, inputs, outputs, axes, weights="f16"):
+def write(path, module, weight, inputs, outputs, axes, weights="f16", inline=INLINE):
     """weight(name) is a parameter of module, as f32; inputs: name -> example, in the order of forward's
     arguments; axes: name -> {axis: letter}; weights: how they are stored, f32, f16 or int8"""
     model = traced(module, inputs, outputs, axes)
     shapes = {n: p.shape for n, p in module.named_parameters()}
     constants = dict(module.named_buffers())
-    with Data(path, sum(math.prod(s) for s in shapes.values()) * 4 > INLINE) as data:
+    with Data(path, sum(math.prod(s) for s in shapes.values()) * 4 > inline) as data:
         Weights(model, shapes, constants, weight, data, weights).fill(set(inputs))
     if data.external:
         model.metadata_props.add(key="data_sha256", value=data.digest())
     path.write_bytes(model.SerializeToString())
     onnx.checker.check_model(str(path) if data.external else model)
-
-
-def files(path):
-    """a written graph's files"""
-    beside = path.with_name(path.name + ".data")
-    return [path, beside] if beside.exists() else [path]
 
 
 def traced(module, inputs, outputs, axes):

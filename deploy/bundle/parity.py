@@ -41,6 +41,8 @@ CASES = [  # question, options, keep, what the query vector is made of
     ("How many squares are there?", ["1", "2", "none"], 0.3, "prompt"),
     ("How many squares are there?", ["1", "2", "none"], 0.5, "question"),
 ]
+# Beside f16; one family shows them. Those of f32 lie beside its graphs, as large ones do.
+PRECISIONS = {"llava_next_video": {"f32": "0", "int8": "1024"}}
 LLAVA_CHAT = (
     "{% for m in messages %}{{ m['role'].upper() + ': ' }}{% for c in m['content'] %}{% if c['type'] != 'text' %}{{ '<' + c['type'] + '>\n' }}"
     "{% endif %}{% endfor %}{% for c in m['content'] %}{% if c['type'] == 'text' %}{{ c['text'] + ' ' }}{% endif %}{% endfor %}{% endfor %}ASSISTANT:"
@@ -235,9 +237,11 @@ def fixture(name):
 
 
 def write(out, folder, name, tensors, cases):
-    export = Path(__file__).with_name("export.py")
-    naming = ["--name", f"tiny-{name}", "--licence", "Apache-2.0", "--frames", "3"]
-    subprocess.run([sys.executable, export, "--model", folder, "--out", out / "bundle", *naming], check=True)
+    export = [sys.executable, Path(__file__).with_name("export.py"), "--model", folder]
+    export += ["--name", f"tiny-{name}", "--licence", "Apache-2.0", "--frames", "3"]
+    subprocess.run([*export, "--out", out / "bundle"], check=True)
+    for weights, inline in PRECISIONS.get(name, {}).items():
+        subprocess.run([*export, "--out", out / f"bundle-{weights}", "--weights", weights, "--inline", inline], check=True)
     save_file(tensors, str(out / "golden.safetensors"))
     (out / "golden.json").write_text(json.dumps(cases, indent=1) + "\n")
 

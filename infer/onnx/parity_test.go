@@ -54,7 +54,7 @@ func TestFamiliesEqualTransformers(t *testing.T) {
 	for _, folder := range folders {
 		t.Run(filepath.Base(folder), func(t *testing.T) {
 			t.Parallel()
-			f := openFamily(t, folder)
+			f := openFamily(t, folder, "bundle")
 			tokens := f.encode(t)
 			for i, c := range f.cases {
 				t.Run(fmt.Sprintf("keep=%v,query=%s", c.Keep, c.Query), func(t *testing.T) { f.check(t, i, tokens) })
@@ -63,7 +63,31 @@ func TestFamiliesEqualTransformers(t *testing.T) {
 	}
 }
 
-func openFamily(t *testing.T, folder string) *family {
+// f32 holds the same weights, in files beside its graphs. Under int8 the first logits are near, which the
+// later ones need not be: they follow from the ids.
+func TestPrecisions(t *testing.T) {
+	t.Parallel()
+	folder := filepath.Join("testdata", "parity", "llava_next_video")
+	t.Run("f32", func(t *testing.T) {
+		t.Parallel()
+		f := openFamily(t, folder, "bundle-f32")
+		f.check(t, 1, f.encode(t))
+	})
+	t.Run("int8", func(t *testing.T) {
+		t.Parallel()
+		const coarse = 0.1
+		f := openFamily(t, folder, "bundle-int8")
+		tokens := f.encode(t)
+		for i, c := range f.cases {
+			s := f.prune(t, c, tokens, get[float32](t, f.golden, fmt.Sprintf("query.%d", i)).Data)
+			f.answer(t, c, f.keep(t, tokens, s))
+			want := get[float32](t, f.golden, fmt.Sprintf("logits.%d", i)).Row(0)
+			within(t, "first logits", f.decoder.logits[0], want, coarse)
+		}
+	})
+}
+
+func openFamily(t *testing.T, folder, name string) *family {
 	t.Helper()
 	engine, err := library()
 	if err != nil {
@@ -77,7 +101,7 @@ func openFamily(t *testing.T, folder string) *family {
 	if err := json.Unmarshal(text, &f.cases); err != nil {
 		t.Fatal(err)
 	}
-	if f.bundle, err = bundle.Open(context.Background(), filepath.Join(folder, "bundle")); err != nil {
+	if f.bundle, err = bundle.Open(context.Background(), filepath.Join(folder, name)); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { f.bundle.Close() })
@@ -305,6 +329,11 @@ func (f *family) compare(t *testing.T, i int, reply job.Reply) {
 
 // near wants every value within the tolerance of the largest.
 func near(t *testing.T, what string, got, want []float32) {
+	t.Helper()
+	within(t, what, got, want, tolerance)
+}
+
+func within(t *testing.T, what string, got, want []float32, tolerance float64) {
 	t.Helper()
 	if len(got) != len(want) {
 		t.Fatalf("%s: %d values, want %d", what, len(got), len(want))

@@ -23,20 +23,6 @@ func (a *app) bundleCommand() *cobra.Command {
 	return c
 }
 
-func (a *app) bundleVerifyCommand() *cobra.Command {
-	return &cobra.Command{
-		Use: "verify FOLDER", Short: "Compare every file of a bundle with its digest", Args: exactArgs("FOLDER"),
-		RunE: func(c *cobra.Command, args []string) error {
-			m, digest, err := bundle.Verify(c.Context(), args[0])
-			if err != nil {
-				return bundleError(err)
-			}
-			_, err = fmt.Fprintf(a.out, "%s: ok: %s, %d files, digest %s\n", args[0], m.Name, len(m.Files), digest)
-			return err
-		},
-	}
-}
-
 // estimate is what `winnow bundle inspect` computes from the bundle's dims.
 type estimate struct {
 	Frames        int     `json:"frames"`

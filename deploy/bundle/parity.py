@@ -165,10 +165,8 @@ class Golden:
     def case(self, question, options, keep, query):
         ids = self.ids(question, options)
         logits = self.reference.see(self.clip, ids)[-1]
-        embeds, visual = self.reference.embeds[0], self.visual(ids)
         vector = self.query(question, ids, query)
-        kept = rediprune.select(self.selectable(), vector, keep)
-        embeds = torch.cat([embeds[i : i + 1] for i in range(len(ids)) if visual[i] < 0 or visual[i] in kept])
+        embeds, kept = self.reference.prune(ids, self.frames, vector, keep)
         if keep < 1:
             logits = self.reference.logits(embeds)[-1]
         steps, said = self.greedy(embeds, logits)
@@ -184,21 +182,6 @@ class Golden:
         prompt = self.tokenizer.apply_chat_template(turn, chat_template=self.chat, tokenize=False, add_generation_prompt=True)
         return torch.tensor(self.tokenizer(self.reference.expand(prompt, self.frames)).input_ids)
 
-    def visual(self, ids):
-        """which of the T·P rows a position is; -1 of text and of the newline"""
-        at, rows = [], self.frames * self.family.tokens
-        for i in ids:
-            seen = sum(x >= 0 for x in at)
-            at.append(seen if i == self.family.placeholder and seen < rows else -1)
-        return at
-
-    def selectable(self):
-        """[T,P,D]: the tokens, pooled as the model pools its rows"""
-        tokens = self.reference.tokens.float()
-        if self.family.pool_after:
-            tokens = torch.einsum("ps,tsd->tpd", self.family.mixing, tokens).half().float()
-        return tokens
-
     def query(self, question, ids, kind):
         """of the ids behind the last placeholder, or of the question's alone"""
         last = (ids == self.family.placeholder).nonzero().max() + 1
@@ -207,17 +190,12 @@ class Golden:
 
     def greedy(self, embeds, logits):
         """logits [S,V] of every step, and the ids until the end token"""
-        steps, ids, table = [], [], self.reference.embeddings()
-        while True:
-            steps.append(logits)
+        said = list(self.reference.greedy(embeds, logits, STEPS))
+        for _, logits in said:
             first, second = logits.topk(2).values
             if first - second < GAP * logits.abs().max():
                 raise TooClose
-            ids.append(int(logits.argmax()))
-            if ids[-1] == 2 or len(ids) == STEPS:
-                return torch.stack(steps), ids
-            embeds = torch.cat([embeds, table[ids[-1:]]])
-            logits = self.reference.logits(embeds)[-1]
+        return torch.stack([logits for _, logits in said]), [i for i, _ in said]
 
 
 def fixture(name):

@@ -2,12 +2,14 @@
 
 import torch
 
+import rediprune
+
 
 class Reference:
     """The checkpoint's own class in f32. The projector reads its tokens rounded to f16, as a bundle keeps them."""
 
     def __init__(self, family):
-        self.family, self.config = family, family.config
+        self.family, self.tokenizer = family, family.checkpoint.tokenizer()
         model = family.model_class.from_pretrained(
             family.checkpoint.folder, torch_dtype=torch.float32, attn_implementation="eager"
         ).eval()
@@ -39,12 +41,8 @@ class Reference:
     def see(self, frames, ids):
         """logits [L,V] of a prompt with placeholders; tokens [T,P',D] and embeds [L,E] are kept"""
         x = self.pixels(frames)
-        named = {"image": {"pixel_values": x}, "video": {self.clips: x[None]}}[self.family.media]
+        named = {"image": {"pixel_values": x}, "video": {"pixel_values_videos": x[None]}}[self.family.media]
         return self.model(input_ids=ids[None], **named).logits[0]
-
-    @property
-    def clips(self):
-        return "pixel_values_videos"
 
     def embeddings(self):
         return self.model.get_input_embeddings().weight.detach()
@@ -58,16 +56,45 @@ class Reference:
         hidden = self.model.model.language_model(inputs_embeds=embeds[None]).last_hidden_state
         return self.model.lm_head(hidden[0])
 
+    def visual(self, ids, frames):
+        """which of the T·P rows each position is; -1 of text and of the newline"""
+        at, rows, seen = [], frames * self.family.tokens, 0
+        for i in ids.tolist():
+            is_row = i == self.family.placeholder and seen < rows
+            at.append(seen if is_row else -1)
+            seen += is_row
+        return at
+
+    def selectable(self):
+        """[T,P,D]: the last clip's tokens, pooled as the model pools its rows"""
+        tokens = self.tokens.float()
+        if self.family.pool_after:
+            tokens = torch.einsum("ps,tsd->tpd", self.family.mixing, tokens).half().float()
+        return tokens
+
+    def prune(self, ids, frames, query, keep):
+        """the last prompt's embeddings [L′,E] with the rows that ReDiPrune keeps, and which these are"""
+        kept = rediprune.select(self.selectable(), query, keep)
+        chosen = set(kept)
+        return self.embeds[0][[row < 0 or row in chosen for row in self.visual(ids, frames)]], kept
+
+    def greedy(self, embeds, logits, most):
+        """(id, logits) of every step, until an end token"""
+        ends, table = self.family.eos(self.tokenizer), self.embeddings()
+        for step in range(most):
+            best = int(logits.argmax())
+            yield best, logits
+            if best in ends or step + 1 == most:
+                return
+            embeds = torch.cat([embeds, table[best : best + 1]])
+            logits = self.logits(embeds)[-1]
+
     def expand(self, text, frames):
         """text with each mark repeated as often as the processor does"""
-        mark = self.mark
+        mark = self.tokenizer.convert_ids_to_tokens(self.family.placeholder)
         per_mark = self.family.tokens if self.family.media == "image" else self.family.tokens * frames
         rows = per_mark + (1 if self.family.newline == "end" else 0)
         return text.replace(mark, mark * rows)
-
-    @property
-    def mark(self):
-        return self.family.checkpoint.tokenizer().convert_ids_to_tokens(self.family.placeholder)
 
 
 def column(values):

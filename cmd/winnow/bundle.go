@@ -75,7 +75,7 @@ func estimateCost(m *bundle.Manifest, frames, text int, keep float64) estimate {
 	total := frames * m.Tokens()
 	kept := frames * max(1, int(math.RoundToEven(float64(m.Tokens())*keep)))
 	work := func(visual int) bundle.Work {
-		return bundle.Work{Frames: frames, Visual: visual, Prompt: visual + text}
+		return bundle.Work{Frames: frames, Visual: visual, Projected: m.Projected(frames, visual), Prompt: visual + text}
 	}
 	e := estimate{
 		Frames: frames, Keep: keep, VisualTotal: total, VisualKept: kept, TextTokens: text,

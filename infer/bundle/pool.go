@@ -33,6 +33,15 @@ func (p *PoolAfter) validate(tokens int) error {
 	return nil
 }
 
+// Projected is how many rows the projector reads for visual ones of frames, at
+// most: pooled ones are made of up to four.
+func (m *Manifest) Projected(frames, visual int) int {
+	if m.PoolAfter == nil {
+		return visual
+	}
+	return min(4*visual, frames*m.PoolAfter.From)
+}
+
 // Part is a row and its share of a weighted sum of rows.
 type Part struct {
 	Row    int

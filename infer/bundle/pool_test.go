@@ -44,6 +44,16 @@ func TestPool(t *testing.T) {
 	}
 }
 
+func TestProjected(t *testing.T) {
+	t.Parallel()
+	m := &Manifest{}
+	plain := m.Projected(2, 4)
+	m.PoolAfter = halves()
+	if few, all := m.Projected(2, 1), m.Projected(2, 4); plain != 4 || few != 4 || all != 6 {
+		t.Errorf("%d without pooling, %d of one row, %d of all: want 4, 4 and 6", plain, few, all)
+	}
+}
+
 func TestPoolRefusesOtherTokens(t *testing.T) {
 	t.Parallel()
 	if _, err := halves().Pool(tensor.New[tensor.Float16](2, 4, 1)); err == nil {

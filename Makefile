@@ -7,7 +7,7 @@ STATIC  := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 WFCHECK := go.temporal.io/sdk/contrib/tools/workflowcheck@v0.6.0
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo bench-demo bench-decode bench-prune test check pure clean
+.PHONY: help setup build demo bench-demo bench-accuracy bench-decode bench-prune test test-vllm check pure clean
 
 # env.mk comes from setup.sh: where FFmpeg and ONNX Runtime lie. Make builds it
 # first, then reads this file again.
@@ -38,6 +38,10 @@ PYTHON ?= python3
 bench-demo: build ## measure the demo bundle on 1040 held-out questions
 	$(PYTHON) deploy/bundle/bench.py
 
+# Needs matplotlib as well. 32,000 records: about 40 minutes on two cores, at 13 a second.
+bench-accuracy: build ## accuracy and coverage of every pruning method by share kept: deploy/bundle/curves.md
+	$(PYTHON) deploy/bundle/curves.py
+
 # Needs decode/bench/requirements.txt and an ffmpeg with x264, x265 and VP9.
 bench-decode: build ## measure decoding beside FFmpeg, PyAV, torchcodec and decord
 	$(PYTHON) decode/bench/bench.py
@@ -49,6 +53,11 @@ bench-prune: build ## measure ReDiPrune's selection beside the published one
 test: pure ## run every test, against real Temporal, NATS and S3
 	$(GO) test -timeout 20m $(NATIVE)
 	cd deploy/devstack && CGO_ENABLED=0 $(GO) test -timeout 20m ./...
+
+# Needs WINNOW_VLLM_URL, a server, and WINNOW_VLLM_BUNDLE, a bundle of the model that it serves.
+test-vllm: ## have a real vLLM server answer (never part of make test)
+	@test -n "$$WINNOW_VLLM_URL" -a -n "$$WINNOW_VLLM_BUNDLE" || { echo "set WINNOW_VLLM_URL and WINNOW_VLLM_BUNDLE" >&2; exit 2; }
+	CGO_ENABLED=0 $(GO) test -count 1 -v -run TestRealServer ./infer/vllm
 
 # What needs C; everything else is built and tested without.
 NATIVE := ./decode ./infer/onnx ./cmd/winnow-decode ./cmd/winnow-infer

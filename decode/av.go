@@ -5,7 +5,7 @@ package decode
 #include <libavcodec/avcodec.h>
 #include <libavutil/display.h>
 #include <libavutil/frame.h>
-#include <libavutil/imgutils.h>
+#include <libavutil/macros.h>
 #include <libavutil/pixdesc.h>
 #include <libswscale/swscale.h>
 
@@ -50,6 +50,29 @@ static int winnow_by_planes(const AVFrame *f) {
 	return d && d->nb_components >= 3 && !(d->flags & (AV_PIX_FMT_FLAG_RGB | AV_PIX_FMT_FLAG_PAL));
 }
 
+// winnow_columns widens left..left+width-1 to columns of f that can be converted by
+// themselves and come out as they do with the others: the chroma filter reaches no
+// further than margin, and where it begins must not differ.
+static int winnow_columns(const AVFrame *f, int *left, int *width) {
+	const AVPixFmtDescriptor *d = av_pix_fmt_desc_get(f->format);
+	const int margin = 16, align = 64;
+	if (!(d->flags & AV_PIX_FMT_FLAG_PLANAR) || f->width % (1 << d->log2_chroma_w)) return 0;
+	int right = FFMIN(f->width, FFALIGN(*left + *width + margin, align));
+	*left = FFMAX(0, *left - margin) / align * align;
+	*width = right - *left;
+	return 1;
+}
+
+// winnow_from is where plane's column left begins in f.
+static const uint8_t *winnow_from(const AVFrame *f, int plane, int left) {
+	const AVPixFmtDescriptor *d = av_pix_fmt_desc_get(f->format);
+	for (int i = 0; i < d->nb_components; i++) {
+		int shift = i == 1 || i == 2 ? d->log2_chroma_w : 0;
+		if (d->comp[i].plane == plane) return f->data[plane] + (left >> shift) * d->comp[i].step;
+	}
+	return f->data[plane];
+}
+
 // winnow_pack packs planes, stride bytes a row, to RGB.
 static void winnow_pack(uint8_t *const planes[4], int stride, int width, int height, uint8_t *dst) {
 	for (int y = 0; y < height; y++) {
@@ -62,42 +85,40 @@ static void winnow_pack(uint8_t *const planes[4], int stride, int width, int hei
 	}
 }
 
-// winnow_scale converts f to packed RGB at dst, by planes or at once. sws is set up for that.
-static int winnow_scale(struct SwsContext *sws, const AVFrame *f, uint8_t *dst, int by_planes) {
-	uint8_t *packed[4] = {dst}, *planes[4];
-	int packed_strides[4] = {3 * f->width}, strides[4];
-	if (!by_planes) return sws_scale(sws, (const uint8_t *const *)f->data, f->linesize, 0, f->height, packed, packed_strides);
-	int ret = av_image_alloc(planes, strides, f->width, f->height, AV_PIX_FMT_GBRP, 64);
-	if (ret < 0) return ret;
-	ret = sws_scale(sws, (const uint8_t *const *)f->data, f->linesize, 0, f->height, planes, strides);
-	if (ret >= 0) winnow_pack(planes, strides[0], f->width, f->height, dst);
-	av_freep(&planes[0]);
-	return ret;
-}
+// winnow_room is how many bytes winnow_rgb needs for planes of width x height.
+static long winnow_room(int width, int height) { return 3L * FFALIGN(width, 64) * height + 128; }
 
-// winnow_rgb converts f to packed RGB at dst. sws holds the converter between calls.
-static int winnow_rgb(struct SwsContext **sws, const AVFrame *f, uint8_t *dst, int as_pyav) {
+// winnow_rgb converts columns left..left+width-1 of f to packed RGB at dst, by
+// planes in room where that is not NULL. sws holds the converter between calls.
+static int winnow_rgb(struct SwsContext **sws, const AVFrame *f, int left, int width, uint8_t *dst, uint8_t *room, int as_pyav) {
 	const int flags = as_pyav ? SWS_BILINEAR :
 		SWS_BICUBIC | SWS_ACCURATE_RND | SWS_FULL_CHR_H_INT | SWS_FULL_CHR_H_INP | SWS_BITEXACT;
-	const int by_planes = !as_pyav && winnow_by_planes(f);
-	*sws = sws_getCachedContext(*sws, f->width, f->height, f->format, f->width, f->height,
-		by_planes ? AV_PIX_FMT_GBRP : AV_PIX_FMT_RGB24, flags, NULL, NULL, NULL);
+	*sws = sws_getCachedContext(*sws, width, f->height, f->format, width, f->height,
+		room ? AV_PIX_FMT_GBRP : AV_PIX_FMT_RGB24, flags, NULL, NULL, NULL);
 	if (!*sws) return AVERROR(EINVAL);
 	if (!as_pyav) {
 		const int *coefficients = sws_getCoefficients(f->colorspace);
 		sws_setColorspaceDetails(*sws, coefficients, winnow_full_range(f), coefficients, 1, 0, 1 << 16, 1 << 16);
 	}
-	return winnow_scale(*sws, f, dst, by_planes);
+	const uint8_t *from[4];
+	for (int i = 0; i < 4; i++) from[i] = left ? winnow_from(f, i, left) : f->data[i];
+	const int stride = FFALIGN(width, 64);
+	room = (uint8_t *)FFALIGN((uintptr_t)room, 64);
+	uint8_t *into[4] = {room ? room : dst, room + (long)stride * f->height, room + 2L * stride * f->height};
+	int strides[4] = {room ? stride : 3 * width, stride, stride};
+	int ret = sws_scale(*sws, from, f->linesize, 0, f->height, into, strides);
+	if (ret >= 0 && room) winnow_pack(into, stride, width, f->height, dst);
+	return ret;
 }
 */
 import "C"
 
 import (
-	"errors"
 	"unsafe"
 
 	"github.com/asticode/go-astiav"
 
+	"github.com/winnow-video/winnow/decode/resize"
 	"github.com/winnow-video/winnow/workflows/job"
 )
 
@@ -147,22 +168,48 @@ func flush(c *astiav.CodecContext) {
 	C.avcodec_flush_buffers((*C.AVCodecContext)(c.UnsafePointer()))
 }
 
-// converter turns frames into RGB as job.Color says.
+// converter turns frames into RGB as job.Color says. It keeps its buffers.
 type converter struct {
-	color job.Color
-	sws   *C.struct_SwsContext
+	color     job.Color
+	sws       *C.struct_SwsContext
+	pix, room []byte // of the latest image, and of its planes
 }
 
-func (c *converter) rgb(f *astiav.Frame, dst []byte) error {
-	if len(dst) < 3*f.Width()*f.Height() {
-		return errors.New("convert to RGB: short buffer")
+// slack is what swscale's vector code may write past the last pixel.
+const slack = 64
+
+// rgb converts columns from..to-1 of f, or more: the image begins at column left
+// of f. It is valid until the next call.
+func (c *converter) rgb(f *astiav.Frame, from, to int) (image resize.Image, left int, err error) {
+	asPyAV, byPlanes := c.color == job.ColorPyAV, false
+	cLeft, cWidth := C.int(0), C.int(f.Width())
+	var room *C.uint8_t
+	if byPlanes = !asPyAV && C.winnow_by_planes(cFrame(f)) != 0; byPlanes {
+		part, width := C.int(from), C.int(to-from)
+		if C.winnow_columns(cFrame(f), &part, &width) != 0 {
+			cLeft, cWidth = part, width
+		}
+		c.room = sized(c.room, int(C.winnow_room(cWidth, C.int(f.Height()))))
+		room = cBytes(c.room)
 	}
-	asPyAV := cBool(c.color == job.ColorPyAV)
-	if ret := C.winnow_rgb(&c.sws, cFrame(f), (*C.uint8_t)(unsafe.Pointer(unsafe.SliceData(dst))), asPyAV); ret < 0 {
-		return astiav.Error(ret)
+	image = resize.Image{W: int(cWidth), H: f.Height()}
+	c.pix = sized(c.pix, 3*image.W*image.H+slack)
+	image.Pix = c.pix[:3*image.W*image.H]
+	if ret := C.winnow_rgb(&c.sws, cFrame(f), cLeft, cWidth, cBytes(c.pix), room, cBool(asPyAV)); ret < 0 {
+		return image, 0, astiav.Error(ret)
 	}
-	return nil
+	return image, int(cLeft), nil
 }
+
+// sized is n bytes, those of b if it has as many.
+func sized(b []byte, n int) []byte {
+	if cap(b) < n {
+		return make([]byte, n)
+	}
+	return b[:n]
+}
+
+func cBytes(b []byte) *C.uint8_t { return (*C.uint8_t)(unsafe.Pointer(unsafe.SliceData(b))) }
 
 func (c *converter) free() {
 	C.sws_freeContext(c.sws)
@@ -173,7 +220,7 @@ func (c *converter) free() {
 type thumbnailer struct{ sws *C.struct_SwsContext }
 
 func (t *thumbnailer) luma(f *astiav.Frame, dst []byte) error {
-	if ret := C.winnow_luma(&t.sws, cFrame(f), (*C.uint8_t)(unsafe.Pointer(unsafe.SliceData(dst))), thumbW, thumbH); ret < 0 {
+	if ret := C.winnow_luma(&t.sws, cFrame(f), cBytes(dst), thumbW, thumbH); ret < 0 {
 		return astiav.Error(ret)
 	}
 	return nil

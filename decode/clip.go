@@ -90,7 +90,7 @@ func (m *maker) clip(ctx context.Context, t *timeline) (*tensor.File, error) {
 		return nil, err
 	}
 	if t.seekable && t.flaw == nil {
-		if p, err := m.pick(ctx, t, picks, true); err == nil && p.damage.count == 0 && p.leftOut() == 0 {
+		if p, err := m.pick(ctx, t, picks, true); err == nil && p.leftOut() == 0 {
 			return p.file(), nil
 		}
 	}

@@ -10,12 +10,12 @@
 //
 //	source.go    byte ranges as FFmpeg's custom IO
 //	input.go     open the container, check limits, pick the video stream
-//	timeline.go  every frame's time: from the container's table (moov.go), from the packets, or
+//	timeline.go  every frame's time: from the container (moov.go, matroska.go), from the packets, or
 //	             by decoding where neither tells
 //	sample.go    which of them are wanted; scene.go looks for cuts
 //	pictures.go  decode in order; picker.go takes exactly those, hop.go skips what lies between
 //	hardware.go  on a device, where one is asked for and can
-//	rgb.go       colours and rotation
+//	fit.go       as the request wants them; rgb.go turns them
 //	clip.go      the safetensors file
 //
 // A frame is what a player would show: frames that an edit list hides do not

@@ -224,9 +224,9 @@ func frameOf(t *testing.T, format astiav.PixelFormat, w, h int, content []byte) 
 
 func asRGB(t *testing.T, f *astiav.Frame) []byte {
 	t.Helper()
-	var c converter
-	defer c.free()
-	image, _, err := c.shown(f, upright())
+	s := fitter{stream: upright()}
+	defer s.free()
+	image, err := s.fit(f)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -54,7 +54,7 @@ func makerOf(t testing.TB, path string, count int) *maker {
 	req := wire.Request{
 		V: wire.Version, Size: info.Size(), Container: filepath.Ext(path), Sampling: wire.Sampling{Count: count},
 	}.WithDefaults()
-	return &maker{req: req, src: newSource(ours, info.Size())}
+	return &maker{req: req, src: newSource(wire.NewRanges(ours, info.Size()), info.Size())}
 }
 
 // Hopping must give what decoding everything gives, without needing the second try.
@@ -84,18 +84,21 @@ func TestHopEqualsWalk(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				hopped, err := m.pick(t.Context(), line, picks, true)
-				if err != nil {
-					t.Fatal(err)
-				}
-				if hopped.damage.count > 0 || hopped.leftOut() > 0 {
-					t.Errorf("count %d: %d left out, %d damaged", count, hopped.leftOut(), hopped.damage.count)
-				}
-				if diff := cmp.Diff(walked.taken, hopped.taken); diff != "" {
-					t.Errorf("count %d: other frames (-walk +hop):\n%s", count, diff)
-				}
-				if !bytes.Equal(walked.pixels, hopped.pixels) {
-					t.Errorf("count %d: other pixels", count)
+				for _, threads := range []int{1, 2, 5} {
+					m.req.Threads = threads
+					hopped, err := m.pick(t.Context(), line, picks, true)
+					if err != nil {
+						t.Fatal(err)
+					}
+					if diff := cmp.Diff(walked.taken, hopped.taken); diff != "" {
+						t.Errorf("count %d, %d threads: other frames (-walk +hop):\n%s", count, threads, diff)
+					}
+					if !bytes.Equal(walked.pixels, hopped.pixels) {
+						t.Errorf("count %d, %d threads: other pixels", count, threads)
+					}
+					if diff := cmp.Diff(walked.info, hopped.info); diff != "" {
+						t.Errorf("count %d, %d threads: (-walk +hop):\n%s", count, threads, diff)
+					}
 				}
 			}
 		})

@@ -20,7 +20,6 @@ type input struct {
 	device  *device // that the decoder uses; nil: none
 	src     *source
 	wanted  func(pts int64) bool // whether a packet's frame must be shown; nil: all
-	enough  func(pts int64) bool // whether no packet is needed after the one just sent; nil: to the end
 }
 
 // open opens src as req says, to be decoded on d. On an error nothing is left open.
@@ -173,9 +172,15 @@ func (in *input) openDecoder(limits job.Limits) error {
 	return nil
 }
 
-// packets calls visit with every packet of the video stream until it returns
-// false. The error is the demuxer's; the end of the file is none.
-func (in *input) packets(ctx context.Context, visit func(*astiav.Packet) (bool, error)) error {
+// visitor takes a packet and says whether it wants more. It may keep what the packet refers to.
+type visitor func(*astiav.Packet) (more bool, err error)
+
+// feed gives packets, in decoding order, until visit wants no more.
+type feed func(ctx context.Context, visit visitor) error
+
+// packets is a feed of every packet of the video stream from here on. The error is
+// the demuxer's; the end of the file is none.
+func (in *input) packets(ctx context.Context, visit visitor) error {
 	p := astiav.AllocPacket()
 	defer p.Free()
 	for {
@@ -199,29 +204,31 @@ func (in *input) packets(ctx context.Context, visit func(*astiav.Packet) (bool, 
 	}
 }
 
-// seek goes to the key frame at pts. Where key frames are closer together than
-// a decoder reorders frames, it may be the next.
+// seek goes to the key frame at pts; the decoder is to be flushed. Where key frames
+// are closer together than a decoder reorders frames, it may be the next.
 func (in *input) seek(pts int64) error {
-	err := in.format.SeekFrame(in.stream.Index(), pts, astiav.NewSeekFlags(astiav.SeekFlagBackward))
-	flush(in.decoder)
-	return err
+	return in.format.SeekFrame(in.stream.Index(), pts, astiav.NewSeekFlags(astiav.SeekFlagBackward))
 }
 
 // sampleTable is that of the video track, where it is in the stream's time base.
-func (in *input) sampleTable() (*sampleTable, bool) {
-	if !isMP4(in) {
-		return nil, false
+func (in *input) sampleTable() (t *sampleTable, ok bool) {
+	switch {
+	case isMP4(in):
+		t, ok = readSampleTable(in.src, in.stream.ID())
+	case isMatroska(in):
+		t, ok = readClusters(in.src, in.src.size, in.src.Grain())
 	}
-	t, ok := readSampleTable(in.src, in.stream.ID())
 	tb := in.stream.TimeBase()
 	return t, ok && tb.Num() == 1 && int64(tb.Den()) == t.timescale
 }
 
 // seekable says that the container has an index which leads to key frames exactly.
-func (in *input) seekable() bool { return isMP4(in) || in.container() == "matroska,webm" }
+func (in *input) seekable() bool { return isMP4(in) || isMatroska(in) }
 
 // isMP4 says so of MP4 and MOV, whose count of frames is exact.
 func isMP4(in *input) bool { return in.container() == "mov,mp4,m4a,3gp,3g2,mj2" }
+
+func isMatroska(in *input) bool { return in.container() == "matroska,webm" }
 
 // duration in seconds, as the container says; zero where it does not.
 func (in *input) duration() float64 {

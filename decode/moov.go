@@ -14,9 +14,9 @@ const (
 	mostFrames = 8 << 20
 )
 
-// sampleTable is what an ISO file tells of a track's frames in its moov box, in
-// decoding order (ISO/IEC 14496-12, 8.6). Files of unusual make have none: of
-// those packets tell.
+// sampleTable is what a file tells of a track's frames apart from their content,
+// in decoding order: an ISO file in its moov box (ISO/IEC 14496-12, 8.6), Matroska
+// in the heads of its blocks (matroska.go). Files of unusual make have none: of those packets tell.
 type sampleTable struct {
 	timescale int64   // ticks a second
 	pts       []int64 // ticks

@@ -4,43 +4,45 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"sync"
 
 	"github.com/asticode/go-astiav"
 
-	"github.com/winnow-video/winnow/decode/resize"
 	"github.com/winnow-video/winnow/decode/wire"
 	"github.com/winnow-video/winnow/infer/tensor"
 	"github.com/winnow-video/winnow/workflows/job"
 )
 
-// picker takes the wanted frames as they come by.
+// picker takes the wanted frames as they come by from one decoder.
 type picker struct {
-	req       wire.Request
-	timeline  *timeline
-	picks     []int // positions in the timeline that are wanted, ascending
-	last      int   // position of the last that may still come; past it nothing is wanted
-	finder    finder
-	stream    turn // as the stream is to be shown
-	converter converter
-	damage    damage
+	req      wire.Request
+	timeline *timeline
+	picks    []int // positions in the timeline that are wanted, ascending
+	last     int   // position of the last that may still come; past it nothing is wanted
+	finder   finder
+	fitter   *fitter
+	damage   damage
 
-	turn          turn   // of the latest frame taken
+	*picked
+	info wire.Info
+}
+
+// picked is the frames taken so far, of all pickers of a clip.
+type picked struct {
+	mu            sync.Mutex
+	latest        int    // slot of the latest frame taken, in the order of showing
+	turn          turn   // of it
 	width, height int    // of it, upright, before the resize
 	rows, columns int    // of a frame in the clip
 	pixels        []byte // of all picks, in their order
 	taken         []bool // the picks whose pixels are there
 	got           int    // how many those are
-	info          wire.Info
 }
 
 func newPicker(req wire.Request, in *input, t *timeline, picks []int) *picker {
 	p := &picker{
-		req: req, timeline: t, picks: picks, taken: make([]bool, len(picks)), last: picks[len(picks)-1],
-		finder: finder{timeline: t}, stream: upright(), converter: converter{color: req.Color},
-		damage: damage{limit: req.Limits.DecodeErrors},
-	}
-	if m, ok := in.streamMatrix(); ok {
-		p.stream = m.turn()
+		req: req, timeline: t, picks: picks, picked: &picked{taken: make([]bool, len(picks))}, last: picks[len(picks)-1],
+		finder: finder{timeline: t}, fitter: newFitter(req, in), damage: damage{limit: req.Limits.DecodeErrors},
 	}
 	if req.AllowPartial {
 		p.damage.limit = unlimited
@@ -48,7 +50,7 @@ func newPicker(req wire.Request, in *input, t *timeline, picks []int) *picker {
 	return p
 }
 
-func (p *picker) free() { p.converter.free() }
+func (p *picker) free() { p.fitter.free() }
 
 // leftOut is how many wanted frames are damaged or never came.
 func (p *picker) leftOut() int { return len(p.picks) - p.got }
@@ -70,47 +72,39 @@ func (p *picker) show(f *astiav.Frame) (more bool, err error) {
 	if wanted && !p.taken[slot] && !spoiled {
 		err = p.take(f, slot)
 	}
-	return err == nil && position < p.last && p.got < len(p.picks), err
+	return err == nil && position < p.last && !p.complete(), err
 }
 
 func (p *picker) take(f *astiav.Frame, slot int) error {
-	image, turned, err := p.converter.shown(f, p.stream)
+	frame, err := p.fitter.fit(f)
 	if err != nil {
-		return avFailure(err, job.InputUnsupported, "convert to RGB")
-	}
-	p.turn, p.width, p.height = turned, image.W, image.H
-	if err := p.paddable(image); err != nil {
 		return err
 	}
-	if p.req.Image.Size > 0 {
-		image, err = resize.Square(image, p.req.Image.Size, resize.Mode(p.req.Image.Resize), p.req.Image.Fill)
-		if err != nil {
-			return err
-		}
-	}
-	return p.keep(image, slot)
+	return p.keep(frame, slot)
 }
 
-// paddable refuses frames so long that the square around them would be huge.
-// That around the widest usual frame has less than twice its pixels.
-func (p *picker) paddable(image resize.Image) error {
-	side := int64(max(image.W, image.H))
-	if p.req.Image.Size == 0 || p.req.Image.Resize != wire.Pad || side*side <= 2*p.req.Limits.Pixels {
-		return nil
-	}
-	return fail(job.InputTooLarge, "frames of %dx%d, padded to a square over twice limits.pixels %d", image.W, image.H, p.req.Limits.Pixels)
+// complete says that all wanted frames were taken.
+func (p *picked) complete() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.got == len(p.taken)
 }
 
-func (p *picker) keep(image resize.Image, slot int) error {
+func (p *picked) keep(frame fitted, slot int) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	if p.got == 0 {
-		p.rows, p.columns = image.H, image.W
-		p.pixels = make([]byte, len(p.picks)*len(image.Pix))
+		p.rows, p.columns = frame.H, frame.W
+		p.pixels = make([]byte, len(p.taken)*len(frame.Pix))
 	}
-	if image.H != p.rows || image.W != p.columns {
+	if frame.H != p.rows || frame.W != p.columns {
 		return fail(job.InputUnsupported, "its frames change size, from %dx%d to %dx%d: ask for an image size",
-			p.columns, p.rows, image.W, image.H)
+			p.columns, p.rows, frame.W, frame.H)
 	}
-	copy(p.pixels[slot*len(image.Pix):], image.Pix)
+	if p.got == 0 || slot > p.latest {
+		p.latest, p.turn, p.width, p.height = slot, frame.turn, frame.width, frame.height
+	}
+	copy(p.pixels[slot*len(frame.Pix):], frame.Pix)
 	p.taken[slot] = true
 	p.got++
 	return nil

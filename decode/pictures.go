@@ -56,9 +56,14 @@ func (d *damage) arrived(p *astiav.Packet) error {
 	return nil
 }
 
-// pictures decodes from here to the end, or until enough was sent, and calls
-// show with every frame, in the order of showing, until it returns false.
+// pictures decodes from here to the end.
 func (in *input) pictures(ctx context.Context, d *damage, show func(*astiav.Frame) (bool, error)) error {
+	return in.decode(ctx, in.packets, d, show)
+}
+
+// decode decodes all packets of a feed, and calls show with every frame, in the
+// order of showing, until it returns false.
+func (in *input) decode(ctx context.Context, packets feed, d *damage, show func(*astiav.Frame) (bool, error)) error {
 	d.limit = in.device.tolerance(d.limit)
 	f := astiav.AllocFrame()
 	defer f.Free()
@@ -68,13 +73,11 @@ func (in *input) pictures(ctx context.Context, d *damage, show func(*astiav.Fram
 		ended = ended || !more
 		return more, err
 	}
-	readErr := in.packets(ctx, func(p *astiav.Packet) (bool, error) {
+	readErr := packets(ctx, func(p *astiav.Packet) (bool, error) {
 		if err := in.send(p, d); err != nil {
 			return false, err
 		}
-		enough := in.enough != nil && in.enough(p.Pts())
-		more, err := take()
-		return more && !enough, err
+		return take()
 	})
 	var failure *job.Failure
 	if ended || ctx.Err() != nil || errors.As(readErr, &failure) {

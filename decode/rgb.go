@@ -68,10 +68,7 @@ func (t turn) apply(src resize.Image) resize.Image {
 	if t == upright() {
 		return src
 	}
-	w, h := src.W, src.H
-	if t.xx == 0 {
-		w, h = h, w
-	}
+	w, h := t.size(src.W, src.H)
 	out := resize.New(w, h)
 	left := max(0, -t.xx*(src.W-1)) + max(0, -t.yx*(src.H-1))
 	top := max(0, -t.xy*(src.W-1)) + max(0, -t.yy*(src.H-1))
@@ -84,24 +81,18 @@ func (t turn) apply(src resize.Image) resize.Image {
 	return out
 }
 
-// slack is what swscale's vector code may write past the last pixel.
-const slack = 64
-
-// shown is the frame as a player shows it, RGB and upright, with the turn that
-// made it so: the frame's own, else its stream's.
-func (c *converter) shown(f *astiav.Frame, stream turn) (resize.Image, turn, error) {
-	f, release, err := fetched(f)
-	if err != nil {
-		return resize.Image{}, stream, err
-	}
-	defer release()
-	w, h := f.Width(), f.Height()
-	pix := make([]byte, 3*w*h+slack)
-	if err := c.rgb(f, pix); err != nil {
-		return resize.Image{}, stream, err
-	}
+// of is the turn that shows f as a player does: the frame's own, else its stream's.
+func (t turn) of(f *astiav.Frame) turn {
 	if m, ok := frameMatrix(f); ok {
-		stream = m.turn()
+		return m.turn()
 	}
-	return stream.apply(resize.Image{W: w, H: h, Pix: pix[:3*w*h]}), stream, nil
+	return t
+}
+
+// size of an image of w × h pixels, shown.
+func (t turn) size(w, h int) (int, int) {
+	if t.xx == 0 {
+		return h, w
+	}
+	return w, h
 }

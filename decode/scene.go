@@ -27,6 +27,7 @@ func (m *maker) sceneScores(ctx context.Context, t *timeline, w window) ([]float
 		if err := in.seek(key); err != nil {
 			return nil, readFailure(err)
 		}
+		flush(in.decoder)
 	}
 	s := sceneScan{scores: make([]float64, w.frames())}
 	defer s.thumbnailer.free()

@@ -30,6 +30,19 @@ func TestSkimTellsTheSameTimes(t *testing.T) {
 		{"vfr.mp4", "-vf setpts=(N+5*floor(N/10))/(30*TB) -fps_mode passthrough -c:v libx264 -bf 2 -g 25 -pix_fmt yuv420p", false},
 		{"prores.mov", "-c:v prores", false},
 		{"mjpeg.mov", "-c:v mjpeg -q:v 3 -pix_fmt yuvj420p", false},
+		{"bframes.mkv", "-c:v libx264 -g 30 -bf 3 -pix_fmt yuv420p", false},
+		{"open-gop.mkv", "-c:v libx264 -x264-params keyint=20:open-gop=1:bframes=3 -pix_fmt yuv420p", false},
+		{"interlaced.mkv", "-c:v libx264 -x264-params interlaced=1:keyint=30:bframes=2 -pix_fmt yuv420p", false},
+		{"hevc.mkv", "-c:v libx265 -x265-params log-level=error:keyint=30:bframes=3 -preset ultrafast -pix_fmt yuv420p", false},
+		{"vp9.webm", "-c:v libvpx-vp9 -deadline realtime -cpu-used 8 -g 30 -auto-alt-ref 1 -lag-in-frames 16 -b:v 300k", false},
+		{"live.webm", "-c:v libvpx-vp9 -deadline realtime -cpu-used 8 -g 30 -b:v 300k -live 1", false},
+		{"clusters.webm", "-c:v libvpx-vp9 -deadline realtime -cpu-used 8 -g 30 -b:v 300k -cluster_time_limit 300 -cues_to_front 1 -reserve_index_space 4096", false},
+		{"sound.webm", "-filter_complex sine=d=6[a] -map 0:v -map [a] -c:v libvpx-vp9 -deadline realtime -cpu-used 8 -g 30 -b:v 300k -c:a libopus", false},
+		{"late.mkv", "-c:v libx264 -g 30 -bf 2 -pix_fmt yuv420p -output_ts_offset 3", false},
+		{"vfr.mkv", "-vf setpts=(N+5*floor(N/10))/(30*TB) -fps_mode passthrough -c:v libx264 -bf 2 -g 25 -pix_fmt yuv420p", false},
+		{"av1.mkv", "-c:v libaom-av1 -cpu-used 8 -usage realtime -g 30 -b:v 300k", false},
+		{"two.mkv", "-map 0 -map 0 -c:v libx264 -g 30 -pix_fmt yuv420p", true},
+		{"mjpeg.mkv", "-c:v mjpeg -q:v 3 -pix_fmt yuvj420p", true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -57,7 +70,12 @@ func TestSkimTellsTheSameTimes(t *testing.T) {
 			if diff := cmp.Diff(want, scan(skim, (*packetScan).run), cmp.AllowUnexported(timeline{})); diff != "" {
 				t.Errorf("(-packets +table):\n%s", diff)
 			}
-			if _, ok := readSampleTable(m.src, 1); ok == c.without {
+			in, err := open(t.Context(), m.src, m.req, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer in.close()
+			if _, ok := in.sampleTable(); ok == c.without {
 				t.Errorf("the file has a table: %v", ok)
 			}
 		})
@@ -92,6 +110,22 @@ func FuzzParseMoov(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, moov []byte, id int) {
 		if table, ok := parseMoov(moov, id); ok && len(table.pts) != len(table.key) {
+			t.Errorf("%d times, %d key marks", len(table.pts), len(table.key))
+		}
+	})
+}
+
+func FuzzReadClusters(f *testing.F) {
+	for _, args := range []string{"", "-live 1", "-cluster_time_limit 300"} {
+		content, err := os.ReadFile(clipOf(f, "seed.mkv", "-c:v libx264 -g 30 -bf 2 -pix_fmt yuv420p "+args))
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(content[:min(len(content), 64<<10)])
+		f.Add(content)
+	}
+	f.Fuzz(func(t *testing.T, content []byte) {
+		if table, ok := readClusters(bytes.NewReader(content), int64(len(content)), 64); ok && len(table.pts) != len(table.key) {
 			t.Errorf("%d times, %d key marks", len(table.pts), len(table.key))
 		}
 	})

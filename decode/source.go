@@ -7,8 +7,6 @@ import (
 	"sort"
 
 	"github.com/asticode/go-astiav"
-
-	"github.com/winnow-video/winnow/decode/wire"
 )
 
 const (
@@ -17,9 +15,16 @@ const (
 	seekFlag = 0x20000   // AVSEEK_FORCE: a hint that may come with any other
 )
 
-// source is the parent's file as FFmpeg's custom IO.
+// ranges are where bytes come from: wire.Ranges or wire.Opened.
+type ranges interface {
+	io.ReaderAt
+	Err() error // what ended the reading, if something did
+	Grain() int // bytes that cost about as much to read as a few
+}
+
+// source is a video as FFmpeg's custom IO.
 type source struct {
-	*wire.Ranges
+	ranges
 	size  int64
 	at    int64    // of the reader
 	blank []extent // reads as zeros without being asked for; ascending
@@ -29,9 +34,7 @@ type source struct {
 // extent is bytes from..to-1 of a source.
 type extent struct{ from, to int64 }
 
-func newSource(conn io.ReadWriter, size int64) *source {
-	return &source{Ranges: wire.NewRanges(conn, size), size: size}
-}
+func newSource(from ranges, size int64) *source { return &source{ranges: from, size: size} }
 
 // shape of the file, read once: of a fragmented film it is many small reads.
 func (s *source) shape() shape {

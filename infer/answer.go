@@ -1,40 +1,31 @@
 package infer
 
 import (
-	"errors"
-	"slices"
+	"context"
 
 	"github.com/winnow-video/winnow/infer/bundle"
 	"github.com/winnow-video/winnow/infer/tensor"
 	"github.com/winnow-video/winnow/workflows/job"
 )
 
-// Answerer lets the language model answer.
+// Answerer puts questions to a language model.
 type Answerer struct {
 	bundle    *bundle.Bundle
-	engine    string
 	projector Graph
-	decoder   Graph
-	rows      int // of one batch, padding included
+	language  Language
 }
 
-// NewAnswerer loads the bundle's projector and decoder. rows bounds B·L of one
-// batch, prompts and answers together, and so its memory; what is longer runs
-// alone. Close it.
-func NewAnswerer(engine Engine, b *bundle.Bundle, rows int) (*Answerer, error) {
+// NewAnswerer loads the bundle's projector. Close frees it; language stays its owner's.
+func NewAnswerer(engine Engine, b *bundle.Bundle, language Language) (*Answerer, error) {
 	projector, err := engine.Load(b.Path(bundle.ProjectorFile))
 	if err != nil {
 		return nil, err
 	}
-	decoder, err := engine.Load(b.Path(bundle.DecoderFile))
-	if err != nil {
-		return nil, errors.Join(err, projector.Close())
-	}
-	return &Answerer{bundle: b, engine: engine.Name(), projector: projector, decoder: decoder, rows: rows}, nil
+	return &Answerer{bundle: b, projector: projector, language: language}, nil
 }
 
-// Close frees projector and decoder.
-func (a *Answerer) Close() error { return errors.Join(a.projector.Close(), a.decoder.Close()) }
+// Close frees the projector.
+func (a *Answerer) Close() error { return a.projector.Close() }
 
 // Outcome is the end of one question: a reply or a failure.
 type Outcome struct {
@@ -42,105 +33,75 @@ type Outcome struct {
 	Failure *job.Failure
 }
 
-// Answer answers questions, in batches of like length. Every question has its
-// own outcome; where a batch fails, its questions are tried one by one.
-func (a *Answerer) Answer(questions []*Question) []Outcome {
+// Answer answers questions. Every one has its own outcome.
+func (a *Answerer) Answer(ctx context.Context, questions []*Question) []Outcome {
 	outcomes := make([]Outcome, len(questions))
-	var ready []*prompt
+	var ready []*asked
+	var prompts []*Prompt
 	for i, q := range questions {
-		p, err := a.prompt(q)
+		r, err := a.prepare(q)
 		if err != nil {
 			outcomes[i].Failure = job.AsFailure(job.StageAnswer, err)
 			continue
 		}
-		p.at = i
-		ready = append(ready, p)
+		r.at = i
+		ready, prompts = append(ready, r), append(prompts, &r.prompt)
 	}
-	slices.SortStableFunc(ready, func(x, y *prompt) int { return x.reach() - y.reach() })
-	for _, batch := range split(ready, a.rows) {
-		a.answerBatch(batch, outcomes)
+	for i, said := range a.language.Say(ctx, prompts) {
+		r := ready[i]
+		if said.Err != nil {
+			outcomes[r.at].Failure = job.AsFailure(job.StageAnswer, said.Err)
+			continue
+		}
+		outcomes[r.at] = a.outcome(r, said.Utterance)
 	}
 	return outcomes
 }
 
-// split cuts prompts, sorted by reach, into batches of at most rows padded rows.
-func split(prompts []*prompt, rows int) [][]*prompt {
-	var batches [][]*prompt
-	for len(prompts) > 0 {
-		n := 1
-		for n < len(prompts) && (n+1)*prompts[n].reach() <= rows {
-			n++
-		}
-		batches, prompts = append(batches, prompts[:n]), prompts[n:]
-	}
-	return batches
-}
-
-func (a *Answerer) answerBatch(batch []*prompt, outcomes []Outcome) {
-	said, err := a.decode(batch)
-	switch {
-	case err == nil:
-		for i, p := range batch {
-			outcomes[p.at] = a.outcome(p, said[i])
-		}
-	case len(batch) == 1:
-		outcomes[batch[0].at].Failure = job.AsFailure(job.StageAnswer, err)
-	default:
-		for _, p := range batch {
-			a.answerBatch([]*prompt{p}, outcomes)
-		}
-	}
-}
-
-// prompt is a question ready for the decoder.
-type prompt struct {
+// asked is a question ready for the language model.
+type asked struct {
 	at       int // among the questions of the call
 	question *Question
 	plan     bundle.Prompt
-	embeds   tensor.Dense[float32] // [L,E]
+	prompt   Prompt
 	trimmed  bool
 }
 
-func (p *prompt) len() int { return p.plan.Len }
-
-// reach is the rows of its cache when all is said.
-func (p *prompt) reach() int { return p.len() + p.question.said() }
-
-// prompt assembles the embeddings of a question's prompt.
-func (a *Answerer) prompt(q *Question) (*prompt, error) {
+// prepare assembles the embeddings of a question's prompt.
+func (a *Answerer) prepare(q *Question) (*asked, error) {
 	if q.Generate.Mode == job.ModeScore && len(q.Item.Options) == 0 {
 		return nil, job.Fail(job.StageAnswer, job.ConfigInvalid, "generate.mode is score, but line %d of the manifest has no options: give it options, or generate", q.Item.Line)
 	}
-	p := &prompt{question: q}
-	if err := a.plan(p); err != nil {
+	r := &asked{question: q}
+	if err := a.plan(r); err != nil {
 		return nil, err
 	}
-	if p.plan.Visual != q.rows() {
-		return nil, contract(job.StageAnswer, "the plan has %d visual rows, the question %d", p.plan.Visual, q.rows())
+	if r.plan.Visual != q.rows() {
+		return nil, contract(job.StageAnswer, "the plan has %d visual rows, the question %d", r.plan.Visual, q.rows())
 	}
 	if (q.mixture != nil) != (a.bundle.PoolAfter != nil) {
 		return nil, contract(job.StageAnswer, "kept: a mixture of tokens belongs to models that pool behind their projector, and only to them")
 	}
-	var err error
-	p.embeds, err = a.embed(p.plan, q)
-	return p, err
+	embeds, err := a.embed(r.plan, q)
+	r.prompt = Prompt{Embeds: embeds, Letters: a.bundle.LetterIDs[:len(q.Item.Options)], Generate: q.Generate}
+	return r, err
 }
 
 // plan lays the prompt out, with fewer visual rows where it does not fit and
 // the question allows that.
-func (a *Answerer) plan(p *prompt) (err error) {
-	q := p.question
-	if p.plan, err = a.bundle.Prompt(q.text(), q.kept); err != nil {
+func (a *Answerer) plan(r *asked) (err error) {
+	q := r.question
+	if r.plan, err = a.bundle.Prompt(q.text(), q.kept); err != nil {
 		return err
 	}
-	tooLong := a.bundle.Fits(p.plan, q.said())
-	room := a.bundle.Room(p.plan, q.said())
+	tooLong := a.bundle.Fits(r.plan, most(q.Generate))
+	room := a.bundle.Room(r.plan, most(q.Generate))
 	if tooLong == nil || q.Fit != job.FitTrim || room == 0 {
 		return tooLong
 	}
 	q.trim(room)
-	p.trimmed = true
-	p.plan, err = a.bundle.Prompt(q.text(), q.kept)
+	r.trimmed = true
+	r.plan, err = a.bundle.Prompt(q.text(), q.kept)
 	return err
 }
 

@@ -12,18 +12,17 @@ import (
 // A prompt takes part with its length and with what may be said to it.
 func TestSplit(t *testing.T) {
 	t.Parallel()
-	var prompts []*prompt
-	for _, lengths := range [][2]int{{1, 1}, {2, 0}, {1, 2}, {5, 0}, {3, 2}, {30, 0}} {
-		p := &prompt{question: &Question{Generate: job.Generation{MaxTokens: lengths[1]}}}
-		p.plan.Len = lengths[0]
+	var prompts []*Prompt
+	for _, lengths := range [][2]int{{30, 0}, {1, 1}, {2, 0}, {5, 0}, {1, 2}, {3, 2}} {
+		p := &Prompt{Embeds: tensor.New[float32](lengths[0], 1), Generate: job.Generation{MaxTokens: lengths[1]}}
 		prompts = append(prompts, p)
 	}
-	prompts[1].question.Generate = job.Generation{Mode: job.ModeScore, MaxTokens: 99} // nothing is said
+	prompts[2].Generate = job.Generation{Mode: job.ModeScore, MaxTokens: 99} // nothing is said
 	var got [][]int
 	for _, batch := range split(prompts, 10) {
 		var lengths []int
-		for _, p := range batch {
-			lengths = append(lengths, p.len())
+		for _, at := range batch {
+			lengths = append(lengths, prompts[at].Len())
 		}
 		got = append(got, lengths)
 	}

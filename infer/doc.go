@@ -2,10 +2,12 @@
 // into tokens (Encoder), questions and kept tokens into replies (Answerer).
 // Server takes the requests, batches them and tells their end.
 //
-// Graphs run behind the Graph interface; infer/onnx is the one engine so far.
-// infer/bundle knows the model, infer/tensor the formats, workflows/bus the
-// queue. Shapes: T frames, H W pixels, P tokens a frame, D vision width, E
-// language width, L prompt length, B batch, V vocabulary, S past length.
+// Graphs run behind the Graph interface, which infer/onnx implements; the
+// language model stands behind Language. Pictures answers without graphs, by a
+// server that is shown whole frames. infer/bundle knows the model,
+// infer/tensor the formats, workflows/bus the queue. Shapes: T frames, H W
+// pixels, P tokens a frame, D vision width, E language width, L prompt length,
+// B batch, V vocabulary, S past length.
 package infer
 
 import (

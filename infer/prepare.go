@@ -65,7 +65,7 @@ func (s *Server) prepare(ctx context.Context, leases []*bus.Lease) iter.Seq[work
 			return
 		}
 		for _, l := range encodes {
-			clip, failure := s.read(ctx, job.StageEncode, l.Request.Encode.Clip)
+			clip, failure := s.clip(ctx, l.Request.Encode)
 			if !s.prepared(ctx, l, failure) {
 				continue
 			}
@@ -74,6 +74,16 @@ func (s *Server) prepare(ctx context.Context, leases []*bus.Lease) iter.Seq[work
 			}
 		}
 	}
+}
+
+// clip reads a request's clip. Tokens of another provider than their key names
+// are not made: the next one to ask for them would not know.
+func (s *Server) clip(ctx context.Context, r *bus.EncodeRequest) (*tensor.File, *job.Failure) {
+	if r.Provider != "" && r.Provider != s.Provider {
+		return nil, job.Fail(job.StageEncode, job.CapacityNoWorker,
+			"tokens are asked for of %s, and this winnow-infer encodes on %s: give winnow-infer and `winnow worker` (or `winnow up`) the same --device", r.Provider, s.Provider)
+	}
+	return s.read(ctx, job.StageEncode, r.Clip)
 }
 
 // prepared says whether a request can run. One that cannot is ended, or given
@@ -145,7 +155,22 @@ func (s *Server) question(ctx context.Context, r *bus.AnswerRequest, p page) (*Q
 	if err != nil {
 		return nil, job.AsFailure(job.StageAnswer, err)
 	}
-	return q, nil
+	return q, s.see(ctx, r, q)
+}
+
+// see adds the clip where a request names one.
+func (s *Server) see(ctx context.Context, r *bus.AnswerRequest, q *Question) *job.Failure {
+	if r.Clip == "" {
+		return nil
+	}
+	clip, failure := s.read(ctx, job.StageAnswer, r.Clip)
+	if failure != nil {
+		return failure
+	}
+	if err := q.See(clip); err != nil {
+		return job.AsFailure(job.StageAnswer, err)
+	}
+	return nil
 }
 
 // itemAt reads line n, from 0, of a page.

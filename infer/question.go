@@ -24,6 +24,7 @@ type Question struct {
 	times    []float64                    // [T], seconds
 	duration float64                      // seconds; 0 if unknown
 	total    int                          // T·P
+	pictures tensor.Dense[uint8]          // [T,H,W,3]; of a model that is shown frames alone
 }
 
 // NewQuestion reads a kept artifact: tokens F16 [M,D], frame and cell I32 [M]
@@ -73,6 +74,19 @@ func (q *Question) readRows(kept *tensor.File, m int) (err error) {
 	return nil
 }
 
+// See adds the clip artifact that the kept tokens come from: frames U8 [T,H,W,3].
+func (q *Question) See(clip *tensor.File) error {
+	frames, err := tensor.Get[uint8](clip, "frames")
+	if err != nil {
+		return contract(job.StageAnswer, "clip: %v", err)
+	}
+	if s := frames.Shape; len(s) != 4 || s[0] != len(q.times) || s[1] < 1 || s[2] < 1 || s[3] != 3 {
+		return contract(job.StageAnswer, "clip of frames %v, want [%d,H,W,3]", s, len(q.times))
+	}
+	q.pictures = frames
+	return nil
+}
+
 // perFrame counts the rows of each frame; their order is by frame.
 func perFrame(frame []int32, frames int) ([]int, error) {
 	counts := make([]int, frames)
@@ -90,14 +104,6 @@ func perFrame(frame []int32, frames int) ([]int, error) {
 // text is the question as prompts are made of it.
 func (q *Question) text() bundle.Question {
 	return bundle.Question{Text: q.Item.Question, Options: q.Item.Options, Times: q.times, Duration: q.duration, Cells: q.cells}
-}
-
-// said is the most tokens that the answer may take.
-func (q *Question) said() int {
-	if q.Generate.Mode == job.ModeScore {
-		return 0
-	}
-	return q.Generate.MaxTokens
 }
 
 // rows is M.
@@ -131,7 +137,7 @@ func (q *Question) only(rows, kept []int) {
 	if q.cells != nil {
 		all, left := slices.Concat(q.cells...), rows
 		for _, n := range kept {
-			cells = append(cells, at(all, left[:n]))
+			cells = append(cells, cellsAt(all, left[:n]))
 			left = left[n:]
 		}
 	}
@@ -147,7 +153,7 @@ func (q *Question) only(rows, kept []int) {
 	q.tokens = gathered
 }
 
-func at(values []int32, places []int) []int32 {
+func cellsAt(values []int32, places []int) []int32 {
 	out := make([]int32, len(places))
 	for i, p := range places {
 		out[i] = values[p]

@@ -74,10 +74,10 @@ func TestUtteranceEnds(t *testing.T) {
 		t.Error("done after one token of two")
 	}
 	u.say(2, logprobs, []int32{2})
-	if diff := cmp.Diff([]int32{1}, u.ids); diff != "" || !u.done(g) {
+	if diff := cmp.Diff([]int32{1}, u.IDs); diff != "" || !u.done(g) {
 		t.Errorf("the end token belongs to the answer, or does not end it (-want +got):\n%s", diff)
 	}
-	if diff := cmp.Diff([]float64{-2, -3}, u.logprobs); diff != "" {
+	if diff := cmp.Diff([]float64{-2, -3}, u.Logprobs); diff != "" {
 		t.Errorf("log-probabilities (-want +got):\n%s", diff)
 	}
 }

@@ -18,20 +18,30 @@ type Queue interface {
 	Next(ctx context.Context, limit int) ([]*bus.Lease, error)
 }
 
+// Answers ends questions, each with an outcome of its own, in their order.
+type Answers interface {
+	Answer(ctx context.Context, questions []*Question) []Outcome
+}
+
 // Server makes the objects that requests ask for. While graphs run, what they
 // run next is fetched and what they made is stored, so that the device does not
 // wait: at most one clip or batch of questions is in each of the three hands.
 //
-// A batch is what came while the last one ran. Nothing waits for company.
+// A batch is what came while the last one ran. Nothing waits for company. With
+// Abreast batches, each runs in hands of its own, but clips one after the other.
 type Server struct {
 	Store    artifact.Store
 	Queue    Queue
 	Encoder  *Encoder
-	Answerer *Answerer
+	Provider string // that the encoder runs on: tokens are kept by it
+	Answerer Answers
 	Batch    int           // requests taken at a time
+	Abreast  int           // batches of questions run side by side; default 1. More is for a language model elsewhere
 	Limit    time.Duration // of one run
 	Overdue  func()        // called when a run overstays Limit; it must end the process: nothing else frees a hung device's requests
 	Log      *slog.Logger
+
+	tower sync.Mutex // held while a clip is encoded
 }
 
 // work is what runs at a time: one clip, or questions.
@@ -61,9 +71,15 @@ func (s *Server) Serve(ctx context.Context) {
 			s.deliver(context.WithoutCancel(ctx), m)
 		}
 	})
-	for w := range ready {
-		ended <- s.run(w)
+	var runners sync.WaitGroup
+	for range max(1, s.Abreast) {
+		runners.Go(func() {
+			for w := range ready {
+				ended <- s.run(context.WithoutCancel(ctx), w)
+			}
+		})
 	}
+	runners.Wait()
 	close(ended)
 	others.Wait()
 }
@@ -86,13 +102,17 @@ func (s *Server) take(ctx context.Context, ready chan<- work) {
 }
 
 // run runs the graphs. The watchdog sees to it that it ends.
-func (s *Server) run(w work) made {
+func (s *Server) run(ctx context.Context, w work) made {
+	if w.clip != nil {
+		s.tower.Lock()
+		defer s.tower.Unlock()
+	}
 	watchdog := time.AfterFunc(s.Limit, s.Overdue)
 	defer watchdog.Stop()
 	if w.clip != nil {
 		return s.encode(w)
 	}
-	return s.answer(w)
+	return s.answer(ctx, w)
 }
 
 func (s *Server) encode(w work) made {
@@ -107,9 +127,9 @@ func (s *Server) encode(w work) made {
 	return m
 }
 
-func (s *Server) answer(w work) made {
+func (s *Server) answer(ctx context.Context, w work) made {
 	m := made{w.leases, make([]object, len(w.leases)), make([]*job.Failure, len(w.leases))}
-	for i, outcome := range s.Answerer.Answer(w.questions) {
+	for i, outcome := range s.Answerer.Answer(ctx, w.questions) {
 		if m.failures[i] = outcome.Failure; outcome.Failure == nil {
 			m.objects[i], m.failures[i] = replyObject(outcome.Reply)
 		}

@@ -86,7 +86,7 @@ func ExampleSelectFile() {
 	tensor.Put(in, "text_query", tensor.Dense[float32]{Shape: tensor.Shape{1}, Data: []float32{3}})
 	options := prune.Default()
 	options.Keep = 0.5
-	out, err := prune.SelectFile(in, options)
+	out, _, err := prune.SelectFile(in, options)
 	if err != nil {
 		fmt.Println(err)
 		return

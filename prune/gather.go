@@ -19,28 +19,34 @@ func Gather[E float32 | tensor.Float16](tokens tensor.Dense[E], s *Selection) (t
 	d := tokens.Shape[2]
 	rows := tensor.Dense[E]{Shape: tensor.Shape{s.T * s.P, d}, Data: tokens.Data}
 	out := tensor.New[E](len(s.Kept), d)
+	sum, row := make([]float32, d), make([]float32, d)
 	for i, k := range s.Kept {
 		if len(k.Sources) == 1 && k.Sources[0].Weight == 1 {
 			copy(out.Row(i), rows.Row(k.Sources[0].Row))
 			continue
 		}
-		blend(out.Row(i), rows, k.Sources)
+		blend(sum, row, rows, k.Sources)
+		round(out.Row(i), sum)
 	}
 	return out, nil
 }
 
-// blend sets dst to the weighted sum of the source rows.
-func blend[E float32 | tensor.Float16](dst []E, rows tensor.Dense[E], sources []Source) {
-	sum, room := make([]float32, len(dst)), make([]float32, len(dst))
+// blend sets sum [D] to the weighted sum of the source rows. room [D] is for one of them.
+func blend[E float32 | tensor.Float16](sum, room []float32, rows tensor.Dense[E], sources []Source) {
+	clear(sum)
 	for _, s := range sources {
 		for i, x := range single(room, rows.Row(s.Row)) {
 			sum[i] += float32(s.Weight * x)
 		}
 	}
+}
+
+// round copies src into dst in dst's precision.
+func round[E float32 | tensor.Float16](dst []E, src []float32) {
 	switch dst := any(dst).(type) {
 	case []float32:
-		copy(dst, sum)
+		copy(dst, src)
 	case []tensor.Float16:
-		tensor.Narrow(dst, sum)
+		tensor.Narrow(dst, src)
 	}
 }

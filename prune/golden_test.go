@@ -59,7 +59,7 @@ func TestGoldenSelections(t *testing.T) {
 			for _, scope := range []Scope{ScopeFrame, ScopeClip} { // one frame is the whole clip
 				o := goldenOptions(t, in.Metadata)
 				o.Scope = scope
-				out, err := SelectFile(in, o)
+				out, _, err := SelectFile(in, o)
 				if err != nil {
 					t.Fatal(err)
 				}

@@ -31,6 +31,8 @@ type search struct {
 	bounds     []bound
 	queue      queue // of those not picked
 	picked     []pick
+	front      int // of the queue
+	tile       tile
 }
 
 // bound is what a candidate's score can be at most.
@@ -48,6 +50,7 @@ func newSearch(g group, candidates []int, first pick, bonus []float32, k int) *s
 		group: g, candidates: candidates,
 		bounds: make([]bound, len(candidates)), queue: make(queue, 0, len(candidates)),
 		picked: append(make([]pick, 0, k), first),
+		front:  front(len(candidates)),
 	}
 	similarities := make([]float32, len(candidates))
 	sweep(g.row(first.row), func(i int) []float32 { return g.row(candidates[i]) }, similarities)
@@ -77,64 +80,70 @@ func (s *search) take() bool {
 	return true
 }
 
-// A tile is as many rows and picks as meet at once: few enough for the picks to
-// stay in the innermost cache (32 KB) while the rows pass, at 1024 wide. The rows
-// are the front of the queue, its first three levels; nearly all of them would be
-// next anyway.
+// A tile is what meets at once: the rows at the front of the queue, nearly all of
+// which would be next anyway, and a few picks. The picks stay in the innermost
+// cache (32 KB, at 1024 wide) while the rows pass, so that a row is read from afar
+// once for four picks, and a pick once for the whole front.
 const (
-	tileRows  = 7
 	tilePicks = 4
+	tileRows  = 63
 )
+
+// tile is a tile's rows, and the largest similarity of each to its picks.
+type tile struct {
+	at      [tileRows]int // in the queue
+	rows    [tileRows][]float32
+	nearest [tileRows]float32
+}
+
+// front is how many entries of the queue are looked at together: whole levels of
+// the heap, of at most a 32nd of n candidates. More would meet picks in vain.
+func front(n int) int {
+	width := 7
+	for 2*width+1 <= min(n/32, tileRows) {
+		width = 2*width + 1
+	}
+	return width
+}
 
 // approach brings the first bound closer by up to tilePicks picks, and with it
 // those at the front of the queue that have the same picks before them.
 func (s *search) approach() {
 	met := s.bounds[s.queue.first()].met
 	picks := s.picked[met:min(len(s.picked), int(met)+tilePicks)]
-	var at [tileRows]int // in the queue
-	rows := 0
-	for i := range min(tileRows, len(s.queue)) {
-		if s.bounds[s.queue[i].position()].met == met {
-			at[rows] = i
-			rows++
+	n := 0
+	for i := range min(s.front, len(s.queue)) {
+		if position := s.queue[i].position(); s.bounds[position].met == met {
+			s.tile.at[n], s.tile.rows[n] = i, s.row(s.candidates[position])
+			n++
 		}
 	}
-	s.meet(at[:rows], picks)
-	for i := rows - 1; i >= 0; i-- { // from below, so that each finds a heap under it
-		s.queue.sink(at[i])
-	}
-}
-
-// meet lowers the bounds of the entries at, in the queue, to what picks leave of them.
-func (s *search) meet(at []int, picks []pick) {
-	var rows [tileRows][]float32
-	for i, a := range at {
-		rows[i] = s.row(s.candidates[s.queue[a].position()])
-	}
-	var nearest [tileRows]float32
-	if len(picks) == 1 {
-		sweep(s.row(picks[0].row), func(i int) []float32 { return rows[i] }, nearest[:len(at)])
-	} else {
-		s.tile(rows[:len(at)], picks, &nearest)
-	}
-	for i, a := range at {
-		position := s.queue[a].position()
+	s.meet(s.tile.rows[:n], picks)
+	for i, at := range s.tile.at[:n] {
+		position := s.queue[at].position()
 		b := &s.bounds[position]
-		b.similarity = max(b.similarity, nearest[i])
+		b.similarity = max(b.similarity, s.tile.nearest[i])
 		b.met += int32(len(picks))
-		s.queue[a] = entryOf(b.score(), position)
+		s.queue[at] = entryOf(b.score(), position)
+	}
+	for i := n - 1; i >= 0; i-- { // from below, so that each finds a heap under it
+		s.queue.sink(s.tile.at[i])
 	}
 }
 
-// tile sets nearest to every row's largest similarity to 2…tilePicks picks; to
-// three of them by meeting one twice.
-func (s *search) tile(rows [][]float32, picks []pick, nearest *[tileRows]float32) {
+// meet sets nearest to every row's largest similarity to picks; two or three of
+// them cost what four do.
+func (s *search) meet(rows [][]float32, picks []pick) {
+	if len(picks) == 1 {
+		sweep(s.row(picks[0].row), func(i int) []float32 { return rows[i] }, s.tile.nearest[:len(rows)])
+		return
+	}
 	var columns [tilePicks][]float32
 	for i := range columns {
 		columns[i] = s.row(picks[min(i, len(picks)-1)].row)
 	}
 	for i, row := range rows {
 		d := dot4(row, &columns)
-		nearest[i] = max(d[0], d[1], d[2], d[3])
+		s.tile.nearest[i] = max(d[0], d[1], d[2], d[3])
 	}
 }

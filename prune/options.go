@@ -14,11 +14,24 @@ type Options struct {
 	Keep   float64 // share of tokens kept, 0 < Keep ≤ 1; default 0.15; none keeps all
 	Alpha  float64 // rediprune: weight of relevance against diversity; default 0.5
 	Tau    float64 // rediprune: above 0, only relevant tokens are candidates; default 0
-	Scope  Scope   // what one selection chooses from; default frame
+	Scope  Scope   // what one selection chooses from; default frame; some methods have but one, see Scope
 	Seed   uint64  // random: another seed, another sample; default 0
+	Grid   Grid    `json:",omitzero"` // pool: how a frame's tokens lie; default the square they make
 }
 
-// Scope is what one selection chooses from.
+// OnGrid is o for an encoder whose tokens lie on g. Methods that do not look at
+// the grid are left as they are: what they select does not depend on it.
+func (o Options) OnGrid(g Grid) Options {
+	if o.Method == "pool" {
+		o.Grid = g
+	}
+	return o
+}
+
+// Scope is what one selection chooses from. It is that of rediprune, cdpruner,
+// relevant, diverse, uniform and random. The others have no choice and take either:
+// divprune, evs, dycoke, vidcom2 and frames compare all tokens of the clip and
+// have one budget for it; pool makes every frame smaller alike.
 type Scope string
 
 // The scopes.
@@ -38,6 +51,13 @@ func methods() map[string]func(Options) Policy {
 		"rediprune": newReDiPrune,
 		"relevant":  newRelevant,
 		"diverse":   newDiverse,
+		"divprune":  newDivPrune,
+		"cdpruner":  newCDPruner,
+		"evs":       newEVS,
+		"dycoke":    newDyCoke,
+		"vidcom2":   newVidCom2,
+		"frames":    newFrames,
+		"pool":      newPool,
 		"uniform":   newUniform,
 		"random":    newRandom,
 		"none":      newNone,
@@ -67,6 +87,8 @@ func (o Options) validate() error {
 		return fmt.Errorf("tau: %g: want a finite number", o.Tau)
 	case o.Scope != ScopeFrame && o.Scope != ScopeClip:
 		return fmt.Errorf("scope: %q: want frame or clip", o.Scope)
+	case !o.Grid.valid():
+		return fmt.Errorf("grid: %v: want at least one row and one column, and no fewer than 0 leading tokens", o.Grid)
 	}
 	return nil
 }

@@ -54,6 +54,12 @@ func newPicker(o Options, r rule) Policy { return &picker{rule: r, keep: o.Keep,
 // QueryDependent implements Policy.
 func (p *picker) QueryDependent() bool { return p.rule.usesQuery() }
 
+// Keeps implements Policy.
+func (p *picker) Keeps(frames, tokens int) int {
+	n, count := p.scope.cut(frames, tokens)
+	return count * budget(n, p.keep)
+}
+
 // Select implements Policy. Frames are chosen from side by side, one goroutine each.
 func (p *picker) Select(c *Clip, query []float32) (*Selection, error) {
 	s := &Selection{T: c.T, P: c.P}
@@ -91,12 +97,17 @@ func (c *Clip) relevance(query []float32) ([]float32, error) {
 	return relevance, nil
 }
 
+// cut is how many tokens are in a group and how many groups there are, of t frames of p tokens.
+func (s Scope) cut(t, p int) (n, count int) {
+	if s == ScopeClip {
+		return t * p, 1
+	}
+	return p, t
+}
+
 // groups cuts the clip by scope into groups of equal size.
 func (c *Clip) groups(scope Scope, relevance []float32) []group {
-	n, count := c.P, c.T
-	if scope == ScopeClip {
-		n, count = c.T*c.P, 1
-	}
+	n, count := scope.cut(c.T, c.P)
 	groups := make([]group, count)
 	for i := range groups {
 		groups[i] = group{index: i, n: n, d: c.D, unit: c.unit[i*n*c.D : (i+1)*n*c.D]}

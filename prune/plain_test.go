@@ -163,6 +163,30 @@ func TestLazyEqualsPlain(t *testing.T) {
 	}
 }
 
+// Nor do tiles of many rows change anything.
+func TestLazyEqualsPlainOnLongClips(t *testing.T) {
+	t.Parallel()
+	for kind, draw := range kinds {
+		t.Run(kind, func(t *testing.T) {
+			t.Parallel()
+			rng := rand.New(rand.NewPCG(7, uint64(len(kind))))
+			for _, n := range []int{240, 500, 1100, 2100} {
+				d, k := 1+rng.IntN(12), 20+rng.IntN(60)
+				c := clipOf(t, draw(rng, n, d), n/20, 20, d)
+				relevance, err := c.relevance(gaussian(rng, 1, d))
+				if err != nil {
+					t.Fatal(err)
+				}
+				g := c.groups(ScopeClip, relevance)[0]
+				r := rediprune{alpha: 0.5}
+				if diff := cmp.Diff(plain(g, r.alpha, 0, k), rowsOf(r.pick(g, k))); diff != "" {
+					t.Fatalf("n %d, d %d, k %d: %s", n, d, k, diff)
+				}
+			}
+		})
+	}
+}
+
 func TestDiverseEqualsPlain(t *testing.T) {
 	t.Parallel()
 	for kind, draw := range kinds {

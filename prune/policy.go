@@ -1,5 +1,7 @@
 package prune
 
+import "slices"
+
 // Policy chooses tokens of a clip. It is deterministic and safe for concurrent use.
 type Policy interface {
 	// Select chooses for the question whose vector is query [E]. E need not be
@@ -8,6 +10,9 @@ type Policy interface {
 	// QueryDependent says whether another query could change the selection. If
 	// not, all questions about a clip share one.
 	QueryDependent() bool
+	// Keeps is how many tokens Select keeps of t frames of p tokens each, whatever
+	// is in them; 0 where it refuses such frames.
+	Keeps(t, p int) int
 }
 
 // Selection is what a policy kept of a clip of T frames with P tokens each.
@@ -24,7 +29,7 @@ type Token struct {
 	Frame   int      // 0 ≤ Frame < T
 	Cell    int      // 0 ≤ Cell < P, row-major on the encoder's grid
 	Score   float32  // what the rule took it for, in the rule's own measure; 0 where it compares none
-	Sources []Source // one of weight 1 is a pick; a merged token has more
+	Sources []Source // one of weight 1 is a pick; a merged token has more, Frame and Cell among them
 }
 
 // Source is a row of the clip's tokens and its weight in a kept token.
@@ -33,7 +38,13 @@ type Source struct {
 	Weight float32
 }
 
-// Rows is where the kept tokens stand among all T·P, ascending: [M].
+// merges says whether a kept token is made of more than a pick.
+func (s *Selection) merges() bool {
+	return slices.ContainsFunc(s.Kept, func(k Token) bool { return len(k.Sources) > 1 })
+}
+
+// Rows is where the kept tokens stand among all T·P, ascending: [M]. A merged
+// token stands at its Frame and Cell.
 func (s *Selection) Rows() []int {
 	rows := make([]int, len(s.Kept))
 	for i, k := range s.Kept {

@@ -3,6 +3,7 @@ package prune
 import (
 	"math"
 	"math/rand/v2"
+	"reflect"
 	"slices"
 	"strings"
 	"sync"
@@ -46,6 +47,8 @@ func TestNewNamesTheField(t *testing.T) {
 		"tau: +Inf":          func(o *Options) { o.Tau = math.Inf(1) },
 		"scope: \"\"":        func(o *Options) { o.Scope = "" },
 		"scope: \"segment\"": func(o *Options) { o.Scope = "segment" },
+		"grid: 0x4":          func(o *Options) { o.Grid = Grid{Columns: 4} },
+		"grid: 4x4+-1":       func(o *Options) { o.Grid = Grid{4, 4, -1} },
 	} {
 		o := Default()
 		change(&o)
@@ -117,6 +120,9 @@ func TestTiesGoToTheFirstCandidate(t *testing.T) {
 		{"most relevant candidates", Options{Method: "rediprune", Keep: 0.2, Tau: 0.1}, equal, []int{0}},
 		{"relevant", Options{Method: "relevant", Keep: 0.5}, equal, []int{0, 1, 2}},
 		{"diverse", Options{Method: "diverse", Keep: 0.5}, equal, []int{0, 1, 2}},
+		{"divprune", Options{Method: "divprune", Keep: 0.5}, equal, []int{0, 1, 2}},
+		{"cdpruner", Options{Method: "cdpruner", Keep: 0.5}, equal, []int{0, 1, 2}},
+		{"vidcom2", Options{Method: "vidcom2", Keep: 0.5}, equal, []int{0, 1, 2}},
 	} {
 		c.o.Scope = ScopeFrame
 		got := selected(t, c.o, clipOf(t, c.data, 1, 6, 3), []float32{1, 1, 1}).Rows()
@@ -126,7 +132,29 @@ func TestTiesGoToTheFirstCandidate(t *testing.T) {
 	}
 }
 
-// What every method owes: its budget in every frame, ascending rows in range, sources that are the rows themselves.
+// keeps is how many of t frames of p tokens every method keeps on a grid of 4 rows, p = 4·6.
+func keeps(method string, scope Scope, t, p int, keep float64) int {
+	switch method {
+	case "none":
+		return t * p
+	case "divprune":
+		return budget(t*p, keep)
+	case "evs":
+		return evsBudget(t, p, keep)
+	case "dycoke":
+		return max(p, budget(t*p, keep))
+	case "vidcom2":
+		return max(t, budget(t*p, keep))
+	case "frames":
+		return budget(t, keep) * p
+	case "pool":
+		small := Grid{Rows: 4, Columns: 6}.coarser(budget(p, keep))
+		return t * small.Rows * small.Columns
+	}
+	return map[Scope]int{ScopeFrame: t * budget(p, keep), ScopeClip: budget(t*p, keep)}[scope]
+}
+
+// What every method owes: its budget, ascending rows in range, sources that add up to one token.
 func TestSelectionsAreWellFormed(t *testing.T) {
 	t.Parallel()
 	const T, P, D = 5, 24, 16
@@ -135,19 +163,24 @@ func TestSelectionsAreWellFormed(t *testing.T) {
 	for kind, draw := range kinds {
 		c := clipOf(t, draw(rng, T*P, D), T, P, D)
 		for _, method := range Methods() {
-			for _, scope := range []Scope{ScopeFrame, ScopeClip} {
-				o := Options{Method: method, Keep: 0.2, Alpha: 0.5, Scope: scope}
+			for _, o := range []Options{
+				{Keep: 0.2, Scope: ScopeFrame}, {Keep: 0.2, Scope: ScopeClip}, {Keep: 0.01, Scope: ScopeFrame},
+				{Keep: 0.55, Scope: ScopeFrame}, {Keep: 0.9, Scope: ScopeClip}, {Keep: 1, Scope: ScopeFrame},
+			} {
+				o.Method, o.Alpha, o.Grid = method, 0.5, Grid{Rows: 4, Columns: 6}
 				s := selected(t, o, c, query)
 				checkWellFormed(t, s)
-				want := map[Scope]int{ScopeFrame: T * budget(P, o.Keep), ScopeClip: budget(T*P, o.Keep)}[scope]
-				if method == "none" {
-					want = T * P
+				if want := keeps(method, o.Scope, T, P, o.Keep); len(s.Kept) != want {
+					t.Errorf("%s, %s, %s, %g: kept %d, want %d", kind, method, o.Scope, o.Keep, len(s.Kept), want)
 				}
-				if len(s.Kept) != want {
-					t.Errorf("%s, %s, %s: kept %d, want %d", kind, method, scope, len(s.Kept), want)
+				if got := policyOf(t, o).Keeps(T, P); got != len(s.Kept) {
+					t.Errorf("%s, %s, %g: said to keep %d, kept %d", method, o.Scope, o.Keep, got, len(s.Kept))
 				}
 				if (s.Relevance != nil) != policyOf(t, o).QueryDependent() {
 					t.Errorf("%s: relevance of %d, query-dependent: %t", method, len(s.Relevance), policyOf(t, o).QueryDependent())
+				}
+				if !reflect.DeepEqual(s, selected(t, o, c, query)) {
+					t.Errorf("%s, %s, %s, %g: not the same again", kind, method, o.Scope, o.Keep)
 				}
 			}
 		}
@@ -164,8 +197,16 @@ func checkWellFormed(t *testing.T, s *Selection) {
 		if k.Frame < 0 || k.Frame >= s.T || k.Cell < 0 || k.Cell >= s.P {
 			t.Errorf("token %d: frame %d, cell %d of [%d,%d]", i, k.Frame, k.Cell, s.T, s.P)
 		}
-		if diff := cmp.Diff([]Source{{Row: rows[i], Weight: 1}}, k.Sources); diff != "" {
-			t.Errorf("token %d: %s", i, diff)
+		weight, own := float32(0), false
+		for j, source := range k.Sources {
+			weight += source.Weight
+			own = own || source.Row == rows[i]
+			if source.Row/s.P != k.Frame || j > 0 && source.Row <= k.Sources[j-1].Row {
+				t.Errorf("token %d of frame %d: sources %v", i, k.Frame, k.Sources)
+			}
+		}
+		if math.Abs(float64(weight)-1) > 1e-6 || !own {
+			t.Errorf("token %d, row %d: sources %v", i, rows[i], k.Sources)
 		}
 	}
 }
@@ -175,10 +216,33 @@ func TestQueryIndependentPoliciesTakeNoQuery(t *testing.T) {
 	c := clipOf(t, gaussian(rand.New(rand.NewPCG(5, 5)), 20, 8), 2, 10, 8)
 	for _, method := range Methods() {
 		o := Default()
-		o.Method = method
+		o.Method, o.Grid = method, Grid{Rows: 2, Columns: 5}
 		_, err := policyOf(t, o).Select(c, nil)
 		if dependent := policyOf(t, o).QueryDependent(); (err != nil) != dependent {
 			t.Errorf("%s: query-dependent %t, without a query: %v", method, dependent, err)
+		}
+	}
+}
+
+// A selection takes some memory at once, and none token by token.
+func TestAllocationsDoNotGrowWithTokens(t *testing.T) {
+	rng := rand.New(rand.NewPCG(10, 10))
+	query := gaussian(rng, 1, 16)
+	for _, method := range Methods() {
+		o := Default()
+		o.Method = method
+		policy := policyOf(t, o)
+		var allocations [2]float64
+		for i, side := range []int{8, 32} {
+			c := clipOf(t, gaussian(rng, 2*side*side, 16), 2, side*side, 16)
+			allocations[i] = testing.AllocsPerRun(20, func() {
+				if _, err := policy.Select(c, query); err != nil {
+					t.Fatal(err)
+				}
+			})
+		}
+		if few, many := allocations[0], allocations[1]; many > few+10 {
+			t.Errorf("%s: %g allocations for 64 tokens a frame, %g for 1024", method, few, many)
 		}
 	}
 }
@@ -343,18 +407,21 @@ func TestSelectIsSafeForConcurrentUse(t *testing.T) {
 	rng := rand.New(rand.NewPCG(8, 8))
 	c := clipOf(t, gaussian(rng, 200, 16), 10, 20, 16)
 	query := gaussian(rng, 1, 16)
-	policy := policyOf(t, Default())
-	want := selected(t, Default(), c, query)
-	var all sync.WaitGroup
-	for range 8 {
-		all.Go(func() {
-			got, err := policy.Select(c, query)
-			if err != nil || !cmp.Equal(want, got) {
-				t.Errorf("another selection: %v", err)
-			}
-		})
+	for _, method := range Methods() {
+		o := Default()
+		o.Method, o.Grid = method, Grid{Rows: 4, Columns: 5}
+		policy, want := policyOf(t, o), selected(t, o, c, query)
+		var all sync.WaitGroup
+		for range 8 {
+			all.Go(func() {
+				got, err := policy.Select(c, query)
+				if err != nil || !cmp.Equal(want, got) {
+					t.Errorf("%s: another selection: %v", method, err)
+				}
+			})
+		}
+		all.Wait()
 	}
-	all.Wait()
 }
 
 func TestGather(t *testing.T) {
@@ -422,7 +489,7 @@ func TestSelectFile(t *testing.T) {
 	tensor.Narrow(half.Data, []float32{1, 0, 0, 1, 1, 1, -1, 0, 0, -1, 2, 1})
 	tensor.Put(in, "visual_tokens", half)
 	tensor.Put(in, "text_query", tensor.Dense[float32]{Shape: tensor.Shape{2}, Data: []float32{1, 0}})
-	out, err := SelectFile(in, Default())
+	out, _, err := SelectFile(in, Default())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -462,7 +529,7 @@ func TestSelectFileRefuses(t *testing.T) {
 	} {
 		in := &tensor.File{}
 		c.fill(in)
-		if out, err := SelectFile(in, Default()); out != nil || err == nil || !strings.Contains(err.Error(), c.want) {
+		if out, _, err := SelectFile(in, Default()); out != nil || err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%v, want %q", err, c.want)
 		}
 	}

@@ -12,11 +12,21 @@ func fit(query []float32, d int) []float32 {
 			out[i] = query[i%e]
 			continue
 		}
-		from, to := i*e/d, ((i+1)*e+d-1)/d
-		out[i] = mean(query[from:to])
+		w := windowOf(i, e, d)
+		out[i] = mean(query[w.from:w.to])
 	}
 	return out
 }
+
+// window is from ≤ i < to.
+type window struct{ from, to int }
+
+// windowOf is the i-th of k ≤ n windows that cover n places evenly: ⌊i·n/k⌋ …
+// ⌈(i+1)·n/k⌉. They overlap where k does not divide n.
+func windowOf(i, n, k int) window { return window{i * n / k, ((i+1)*n + k - 1) / k} }
+
+// middle is the place nearest its middle, the lower of two. It rises from window to window.
+func (w window) middle() int { return (w.from + w.to - 1) / 2 }
 
 func mean(v []float32) float32 {
 	sum := 0.0

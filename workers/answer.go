@@ -1,6 +1,7 @@
 package workers
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"sync"
@@ -36,7 +37,8 @@ func (s *stages) answer(ctx context.Context, in workflows.StageInput) (workflows
 func (s *stages) answerAll(ctx context.Context, w *work, todo []task, out *workflows.Items) error {
 	var mu sync.Mutex
 	return each(ctx, len(todo), len(todo), func(ctx context.Context, i int) error {
-		err := s.ask(ctx, w, answerRequest(w, todo[i]), todo[i].kept)
+		r := answerRequest(w, todo[i])
+		err := s.ask(ctx, w, r, cmp.Or(r.Answer.Clip, todo[i].kept))
 		mu.Lock()
 		defer mu.Unlock()
 		return note(ctx, out, todo[i], err)
@@ -44,13 +46,17 @@ func (s *stages) answerAll(ctx context.Context, w *work, todo []task, out *workf
 }
 
 func answerRequest(w *work, t task) bus.Request {
-	return bus.Request{
+	r := bus.Request{
 		V: bus.Version, Bundle: w.in.Bundle, Out: t.answer,
 		Answer: &bus.AnswerRequest{
 			Kept: t.kept, Page: w.in.PageKey(), Line: t.Line,
 			Generate: w.spec.Generate, Fit: w.spec.Fit,
 		},
 	}
+	if w.bundle.Pictures() {
+		r.Answer.Clip = w.in.Clip
+	}
+	return r
 }
 
 // note sorts an item's end: what is wrong with one item does not concern the

@@ -14,6 +14,7 @@ import (
 	"go.temporal.io/sdk/client"
 
 	"github.com/winnow-video/winnow/decode/wire"
+	"github.com/winnow-video/winnow/infer/device"
 	"github.com/winnow-video/winnow/workers/source"
 	"github.com/winnow-video/winnow/workflows"
 	"github.com/winnow-video/winnow/workflows/artifact"
@@ -60,8 +61,8 @@ type Slots struct {
 
 // Encoder is what encodes, as far as tokens depend on it.
 type Encoder struct {
-	Provider  string // ONNX Runtime's; default cpu
-	Precision string // default f32
+	Provider  device.Provider // of every winnow-infer; default cpu
+	Precision string          // default f32
 }
 
 // WithDefaults fills in what is not set.
@@ -75,8 +76,11 @@ func (c Config) WithDefaults() Config {
 	if c.Hwaccel == "" {
 		c.Hwaccel = wire.HwaccelNone
 	}
-	if c.Encoder == (Encoder{}) {
-		c.Encoder = Encoder{Provider: "cpu", Precision: "f32"}
+	if c.Encoder.Provider == "" {
+		c.Encoder.Provider = device.CPU
+	}
+	if c.Encoder.Precision == "" {
+		c.Encoder.Precision = "f32"
 	}
 	if c.Name == "" {
 		host, _ := os.Hostname() // a worker without a host name is still told apart by its pid
@@ -111,6 +115,9 @@ func (c Config) validate() error {
 		if !slices.Contains(all, q) {
 			return fmt.Errorf("worker: Queues: %q: want %s", q, strings.Join(all, ", "))
 		}
+	}
+	if !slices.Contains(device.Providers(), c.Encoder.Provider) {
+		return fmt.Errorf("worker: Encoder.Provider: %q: want one of %v", c.Encoder.Provider, device.Providers())
 	}
 	if err := c.Hwaccel.Validate(); err != nil {
 		return fmt.Errorf("worker: %w", err)

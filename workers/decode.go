@@ -61,7 +61,7 @@ func (s *stages) decodeOnce(ctx context.Context, in workflows.StageInput) (fetch
 	}
 	src, err := s.sources.Open(ctx, w.items[0].item.Video, w.spec.Limits.Bytes)
 	if err != nil {
-		return 0, 0, err
+		return 0, 0, waited(err)
 	}
 	defer src.Close()
 	if src.ID() != in.Source {
@@ -71,7 +71,7 @@ func (s *stages) decodeOnce(ctx context.Context, in workflows.StageInput) (fetch
 	req.Hwaccel = s.hwaccelFor(in, w)
 	clip, err := s.decoder().Run(ctx, req, src)
 	if err != nil {
-		return 0, 0, err
+		return 0, 0, waited(err)
 	}
 	s.logHwaccel(w, clip.Info)
 	_, err = s.cfg.Store.Put(ctx, in.Clip, bytes.NewReader(clip.Bytes), artifact.FirstWins)
@@ -84,7 +84,7 @@ func clipRequest(w *work) wire.Request {
 	item, image := w.items[0].item, w.bundle.Image
 	return wire.Request{
 		Container: path.Ext(source.Redacted(item.Video)), Start: item.Start, End: item.End,
-		Sampling: wire.Sampling{Strategy: w.spec.Frames.Strategy, Count: frameCount(w.spec, w.bundle), FPS: w.spec.Frames.FPS},
+		Sampling: wire.Sampling{Strategy: w.spec.Frames.Strategy, Count: frameCount(w.spec, &w.bundle.Manifest), FPS: w.spec.Frames.FPS},
 		Image:    wire.Image{Size: image.Size, Resize: wire.Resize(image.Resize), Fill: meanColour(image)},
 		Color:    w.spec.Frames.Color, Limits: w.spec.Limits, AllowPartial: w.spec.AllowPartial,
 	}

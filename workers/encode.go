@@ -4,26 +4,45 @@ import (
 	"context"
 	"time"
 
+	"github.com/winnow-video/winnow/infer/device"
 	"github.com/winnow-video/winnow/workflows"
 	"github.com/winnow-video/winnow/workflows/artifact"
 	"github.com/winnow-video/winnow/workflows/bus"
 	"github.com/winnow-video/winnow/workflows/job"
 )
 
-// encode has winnow-infer make the tokens [T,P,D] of a clip.
+// encode has winnow-infer make the tokens [T,P,D] of a clip. Where frames are
+// shown as images there is nothing to encode: a token stands for each of them.
 func (s *stages) encode(ctx context.Context, in workflows.StageInput) (workflows.Spent, error) {
 	began := time.Now()
 	w, err := s.workOf(ctx, in)
 	if err != nil {
 		return workflows.Spent{}, err
 	}
-	request := bus.Request{V: bus.Version, Bundle: in.Bundle, Out: in.Tokens, Encode: &bus.EncodeRequest{Clip: in.Clip}}
-	if err := s.ask(ctx, w, request, in.Clip); err != nil {
+	request := bus.Request{V: bus.Version, Bundle: in.Bundle, Out: in.Tokens, Encode: encodeRequest(w, s.cfg.Encoder.Precision)}
+	if w.bundle.Pictures() {
+		err = s.standIn(ctx, in)
+	} else {
+		err = s.ask(ctx, w, request, in.Clip)
+	}
+	if err != nil {
 		s.failed(in.VideoInput, job.StageEncode, err)
 		return workflows.Spent{}, err
 	}
 	s.tellStage(in.VideoInput, job.StageEncode, 1, 0, 0)
 	return spent(ctx, began), nil
+}
+
+// encodeRequest names the provider that the tokens' key was made for: the worker
+// that located the video may have another device than this one.
+func encodeRequest(w *work, precision string) *bus.EncodeRequest {
+	r := &bus.EncodeRequest{Clip: w.in.Clip}
+	for _, p := range device.Providers() {
+		if tokensKey(w.in.Clip, w.bundle, Encoder{Provider: p, Precision: precision}) == w.in.Tokens {
+			r.Provider = string(p)
+		}
+	}
+	return r
 }
 
 // ask makes a request and waits for its end. Where it failed because its input

@@ -29,6 +29,15 @@ type settled struct{ error }
 
 func (s *settled) Unwrap() error { return s.error }
 
+// waited settles what a source failed with once its patience was at an end.
+func waited(err error) error {
+	var f *job.Failure
+	if errors.As(err, &f) && f.Stage == job.StageFetch && f.Code == job.CapacityUnavailable {
+		return &settled{err}
+	}
+	return err
+}
+
 // sealed turns a stage's error into what Temporal is to make of it. It is the
 // one place that decides what is tried again: what a Failure calls retryable
 // and nobody has settled, capacity for as long as the workflow's policy allows,

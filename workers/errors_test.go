@@ -16,6 +16,7 @@ import (
 func TestSealedDecidesWhatIsTriedAgain(t *testing.T) {
 	t.Parallel()
 	away := job.Fail(job.StageEncode, job.CapacityUnavailable, "away")
+	paused := job.Fail(job.StageFetch, job.CapacityUnavailable, "serves nothing since 15m")
 	for name, tc := range map[string]struct {
 		err     error
 		attempt int32
@@ -29,6 +30,8 @@ func TestSealedDecidesWhatIsTriedAgain(t *testing.T) {
 		"a bug each time":        {errors.New("index out of range"), maxTries, workflows.ErrorFailure, false},
 		"capacity":               {fmt.Errorf("put: %w", away), 100, workflows.ErrorFailure, true},
 		"capacity waited out":    {&settled{away}, 1, workflows.ErrorFailure, false},
+		"origin waited for":      {waited(fmt.Errorf("decode: %w", paused)), 1, workflows.ErrorFailure, false},
+		"origin unreachable":     {waited(job.Fail(job.StageFetch, job.InputUnreachable, "slow")), 1, workflows.ErrorFailure, true},
 		"missing artifact":       {&missing{"v1/s/clip/c"}, 1, workflows.ErrorMissing, false},
 		"missing, deeper inside": {fmt.Errorf("answer: %w", &missing{"v1/s/clip/c"}), 1, workflows.ErrorMissing, false},
 	} {

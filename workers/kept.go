@@ -19,6 +19,8 @@ import (
 // relevance F32 [M] of each; index I64 and pts_s F64 [T] of all frames looked at.
 // Where the model pools behind its projector, tokens are the tower's rows [R,D]
 // that the kept ones are made of, and bundle.Mixture's tensors say how.
+// For who wants to see what was pruned: relevance_all F32 [T,P], where the method
+// looks at the question, and in the metadata the key of the clip and the grid.
 func keptFile(c *clip, s *prune.Selection, p job.Pruning) (*tensor.File, error) {
 	tokens, mixture, err := c.gather(s)
 	if err != nil {
@@ -42,6 +44,9 @@ func keptFile(c *clip, s *prune.Selection, p job.Pruning) (*tensor.File, error) 
 	if mixture != nil {
 		mixture.Put(f)
 	}
+	if s.Relevance != nil {
+		tensor.Put(f, "relevance_all", tensor.Dense[float32]{Shape: tensor.Shape{s.T, s.P}, Data: s.Relevance})
+	}
 	return f, nil
 }
 
@@ -50,6 +55,7 @@ func keptMetadata(c *clip, s *prune.Selection, p job.Pruning) map[string]string 
 	if m == nil {
 		m = map[string]string{}
 	}
+	m["clip"], m["grid"] = string(c.frames), c.grid.String()
 	m["T"], m["P"] = strconv.Itoa(s.T), strconv.Itoa(s.P)
 	m["method"], m["keep"] = p.Method, strconv.FormatFloat(p.Keep, 'g', -1, 64)
 	return m

@@ -21,11 +21,11 @@ func (s *stages) locate(ctx context.Context, in workflows.VideoInput) (workflows
 	src, err := s.sources.Open(ctx, item.Video, w.spec.Limits.Bytes)
 	if err != nil {
 		s.failed(in, job.StageDecode, err)
-		return workflows.Located{}, err
+		return workflows.Located{}, waited(err)
 	}
 	defer src.Close()
 	out := workflows.Located{Keys: sharedKeys(src.ID(), item, w.spec, w.bundle, s.clipDecoder(), s.cfg.Encoder)}
-	if err := s.look(ctx, &out); err != nil {
+	if err := s.look(ctx, w, &out); err != nil {
 		return workflows.Located{}, err
 	}
 	if out.HaveTokens {
@@ -59,11 +59,14 @@ func (s *stages) answered(ctx context.Context, in workflows.StageInput) ([]workf
 	return all, nil
 }
 
-func (s *stages) look(ctx context.Context, out *workflows.Located) (err error) {
-	if out.HaveTokens, err = s.has(ctx, out.Tokens); err != nil || out.HaveTokens {
+// look finds out what there is of a clip. A model that is shown frames needs
+// the clip itself, to the end.
+func (s *stages) look(ctx context.Context, w *work, out *workflows.Located) (err error) {
+	if out.HaveTokens, err = s.has(ctx, out.Tokens); err != nil || out.HaveTokens && !w.bundle.Pictures() {
 		return err
 	}
 	out.HaveClip, err = s.has(ctx, out.Clip)
+	out.HaveTokens = out.HaveTokens && out.HaveClip
 	return err
 }
 

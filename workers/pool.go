@@ -24,10 +24,10 @@ func (c *clip) gather(s *prune.Selection) (tensor.Dense[tensor.Float16], *bundle
 		tokens, err := prune.Gather(c.tokens, s)
 		return tokens, nil, err
 	}
-	kept := make([][]bundle.Part, len(s.Kept))
+	kept := make([][]bundle.Source, len(s.Kept))
 	for i, k := range s.Kept {
 		for _, source := range k.Sources {
-			kept[i] = append(kept[i], bundle.Part(source))
+			kept[i] = append(kept[i], bundle.Source(source))
 		}
 	}
 	return c.pool.Mix(c.tower, kept)

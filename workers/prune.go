@@ -58,6 +58,7 @@ func (s *stages) pruneAll(ctx context.Context, w *work, todo map[artifact.Key][]
 	if err != nil {
 		return err
 	}
+	defer s.clips.Put(c.ready)
 	for key, tasks := range todo {
 		if ctx.Err() != nil {
 			return ctx.Err()
@@ -86,6 +87,8 @@ func failuresOf(tasks []task, stage job.Stage, err error) []workflows.ItemFailur
 // clip is an encoded video, read once for all its questions.
 type clip struct {
 	file   *tensor.File
+	frames artifact.Key                 // of the pictures that the tokens are of
+	grid   prune.Grid                   // on which they lie
 	tokens tensor.Dense[tensor.Float16] // [T,P,D]
 	tower  tensor.Dense[tensor.Float16] // [T,P′,D], what tokens were pooled of; see pool
 	pool   *bundle.PoolAfter            // nil unless the model pools behind its projector
@@ -109,9 +112,15 @@ func (s *stages) openClip(ctx context.Context, w *work) (*clip, error) {
 	if err != nil {
 		return nil, job.Fail(job.StagePrune, job.ModelContract, "%s: %v", key, err)
 	}
-	if c.ready, err = prune.NewClip(c.tokens); err != nil {
+	c.frames, c.grid = w.in.Clip, gridOf(&w.bundle.Manifest)
+	ready, ok := s.clips.Get().(*prune.Clip)
+	if !ok {
+		ready = &prune.Clip{}
+	}
+	if err := prune.Refill(ready, c.tokens); err != nil {
 		return nil, job.Fail(job.StagePrune, job.ModelNotFinite, "%v", err)
 	}
+	c.ready = ready
 	return c, nil
 }
 
@@ -141,9 +150,13 @@ func selectFor(w *work, c *clip, t task) (io.ReadSeeker, error) {
 	if err != nil {
 		return nil, err
 	}
-	selection, err := w.policies[t.Variant].Select(c.ready, query)
+	policy := w.policies[t.Variant]
+	selection, err := policy.Select(c.ready, query)
 	if err != nil {
 		return nil, err
+	}
+	if planned := policy.Keeps(selection.T, selection.P); len(selection.Kept) != planned {
+		return nil, job.Fail(job.StagePrune, job.ModelContract, "%d tokens were kept, %d planned", len(selection.Kept), planned)
 	}
 	kept, err := keptFile(c, selection, w.spec.Prune[t.Variant])
 	if err != nil {

@@ -54,7 +54,7 @@ type answerRecipe struct {
 }
 
 // frameCount is how many frames are looked at.
-func frameCount(spec job.Spec, b *bundle.Bundle) int {
+func frameCount(spec job.Spec, b *bundle.Manifest) int {
 	switch {
 	case b.Frames.Fixed > 0:
 		return b.Frames.Fixed
@@ -67,21 +67,24 @@ func frameCount(spec job.Spec, b *bundle.Bundle) int {
 // sharedKeys are the keys of what a video's questions share.
 func sharedKeys(source string, item job.Item, spec job.Spec, b *bundle.Bundle, decoder string, e Encoder) workflows.Keys {
 	clip := artifact.Clip(source, clipRecipe{
-		Strategy: string(spec.Frames.Strategy), Count: frameCount(spec, b), FPS: spec.Frames.FPS,
+		Strategy: string(spec.Frames.Strategy), Count: frameCount(spec, &b.Manifest), FPS: spec.Frames.FPS,
 		Start: item.Start, End: item.End,
 		Size: b.Image.Size, Resize: string(b.Image.Resize), Fill: meanColour(b.Image), Color: string(spec.Frames.Color),
 		AllowPartial: spec.AllowPartial, DecodeErrors: spec.Limits.DecodeErrors, Decoder: decoder,
 	})
-	encoder := b.Files[bundle.VisionFile].SHA256
-	tokens := artifact.Tokens(clip, tokensRecipe{Encoder: encoder, Provider: e.Provider, Precision: e.Precision})
-	return workflows.Keys{Source: source, Clip: clip, Tokens: tokens}
+	return workflows.Keys{Source: source, Clip: clip, Tokens: tokensKey(clip, b, e)}
+}
+
+func tokensKey(clip artifact.Key, b *bundle.Bundle, e Encoder) artifact.Key {
+	tower := b.Files[bundle.VisionFile].SHA256
+	return artifact.Tokens(clip, tokensRecipe{Encoder: tower, Provider: string(e.Provider), Precision: e.Precision})
 }
 
 // keptKey is where one variant's kept tokens for item lie.
-func keptKey(tokens artifact.Key, item job.Item, p job.Pruning, policy prune.Policy, bundleDigest string) artifact.Key {
-	recipe := keptRecipe{Policy: pruneOptions(p)}
+func keptKey(tokens artifact.Key, item job.Item, p job.Pruning, policy prune.Policy, b *bundle.Bundle) artifact.Key {
+	recipe := keptRecipe{Policy: pruneOptions(p, &b.Manifest)}
 	if policy.QueryDependent() {
-		recipe.Query = &queryRecipe{Bundle: bundleDigest, Kind: p.Query, Text: queryText(item), Options: item.Options}
+		recipe.Query = &queryRecipe{Bundle: b.Digest(), Kind: p.Query, Text: queryText(item), Options: item.Options}
 	}
 	return artifact.Kept(tokens, recipe)
 }
@@ -94,11 +97,18 @@ func answerKey(kept artifact.Key, item job.Item, spec job.Spec, bundleDigest str
 	})
 }
 
-func pruneOptions(p job.Pruning) prune.Options {
-	return prune.Options{
+// pruneOptions is a setting with what the bundle's encoder adds to it.
+func pruneOptions(p job.Pruning, b *bundle.Manifest) prune.Options {
+	o := prune.Options{
 		Method: p.Method, Keep: p.Keep, Alpha: p.Alpha, Tau: p.Tau,
 		Scope: prune.Scope(p.Scope), Seed: p.Seed,
 	}
+	return o.OnGrid(gridOf(b))
+}
+
+// gridOf is how the tokens that are selected from lie.
+func gridOf(b *bundle.Manifest) prune.Grid {
+	return prune.Grid{Rows: b.Grid[0], Columns: b.Grid[1], Leading: b.ExtraLeading}
 }
 
 // queryText is what an item is pruned by.

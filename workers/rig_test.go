@@ -20,6 +20,7 @@ import (
 	"go.temporal.io/sdk/client"
 
 	"github.com/winnow-video/winnow/infer/bundle"
+	"github.com/winnow-video/winnow/infer/device"
 	"github.com/winnow-video/winnow/infer/tensor"
 	"github.com/winnow-video/winnow/workflows"
 	"github.com/winnow-video/winnow/workflows/artifact"
@@ -169,7 +170,7 @@ func (r *rig) video(t *testing.T, name string, asked int) {
 	}
 	defer b.Close()
 	id := fmt.Sprintf("sha256-%x", sha256.Sum256(content))
-	keys := sharedKeys(id, r.items[len(r.items)-1], r.spec, b, testDecoder, Encoder{Provider: "cpu", Precision: "f32"})
+	keys := sharedKeys(id, r.items[len(r.items)-1], r.spec, b, testDecoder, Encoder{Provider: device.CPU, Precision: "f32"})
 	body, err := tensor.Encode(testClip(byte(len(r.items))))
 	if err != nil {
 		t.Fatal(err)

@@ -52,6 +52,7 @@ type stages struct {
 	sources      source.Opener
 	decoderBuild string
 	decoding     keyed
+	clips        sync.Pool // of *prune.Clip: the memory of one serves the next
 }
 
 func newStages(ctx context.Context, cfg Config) (*stages, error) {

@@ -41,20 +41,23 @@ func (s *stages) workOf(ctx context.Context, in workflows.StageInput) (*work, er
 	if w.bundle, err = s.files.bundle(ctx, in.Run); err != nil {
 		return nil, err
 	}
+	if err := w.bundle.Prunes(w.spec.Prune); err != nil {
+		return nil, job.Fail(job.StagePrune, job.ConfigInvalid, "%v", err)
+	}
 	lines, err := s.files.page(ctx, in.PageKey())
 	if err != nil {
 		return nil, err
 	}
-	if w.policies, err = policies(w.spec); err != nil {
+	if w.policies, err = policies(w.spec, w.bundle); err != nil {
 		return nil, err
 	}
 	return w, w.fill(lines)
 }
 
-func policies(spec job.Spec) ([]prune.Policy, error) {
+func policies(spec job.Spec, b *bundle.Bundle) ([]prune.Policy, error) {
 	all := make([]prune.Policy, len(spec.Prune))
 	for i, p := range spec.Prune {
-		policy, err := prune.New(pruneOptions(p))
+		policy, err := prune.New(pruneOptions(p, &b.Manifest))
 		if err != nil {
 			return nil, job.Fail(job.StagePrune, job.ConfigInvalid, "prune[%d]: %v", i, err)
 		}
@@ -81,7 +84,7 @@ func (w *work) fill(lines []job.Item) error {
 func (w *work) task(item job.Item, at workflows.Item) task {
 	t := task{Item: at, item: item}
 	if w.in.Tokens != "" {
-		t.kept = keptKey(w.in.Tokens, item, w.spec.Prune[at.Variant], w.policies[at.Variant], w.bundle.Digest())
+		t.kept = keptKey(w.in.Tokens, item, w.spec.Prune[at.Variant], w.policies[at.Variant], w.bundle)
 		t.answer = answerKey(t.kept, item, w.spec, w.bundle.Digest())
 	}
 	return t

@@ -170,15 +170,23 @@ func TestCorruptMiddle(t *testing.T) {
 				content[len(content)*4/10+i] ^= byte(0x55 + i)
 			}
 			path := writeFile(t, name, content)
-			_, err := decodeFile(t, path, frames(wire.MaxCount))
-			wantCode(t, err, job.InputCorrupt)
 			req := frames(wire.MaxCount)
+			_, alone := decodeFile(t, path, req)
+			wantCode(t, alone, job.InputCorrupt)
 			req.AllowPartial = true
-			clip, err := decodeFile(t, path, req)
-			if err != nil {
-				t.Fatal(err)
-			}
+			clip := mustDecode(t, path, req)
 			checkPartial(t, clip)
+			for threads := range 5 {
+				req.Threads = threads
+				req.AllowPartial = false
+				if _, err := decodeFile(t, path, req); err == nil || err.Error() != alone.Error() {
+					t.Errorf("%d threads: %v, one: %v", req.Threads, err, alone)
+				}
+				req.AllowPartial = true
+				if got := mustDecode(t, path, req); !bytes.Equal(got.Bytes, clip.Bytes) {
+					t.Errorf("%d threads: another clip", req.Threads)
+				}
+			}
 		})
 	}
 }

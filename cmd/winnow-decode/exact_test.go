@@ -68,8 +68,10 @@ func TestSampleEqualsDecodingEverythingAndPicking(t *testing.T) {
 			path := encode(t, numbered(n), c.name, strings.Fields(c.args)...)
 			all := mustDecode(t, path, frames(wire.MaxCount))
 			checkNumbered(t, all, n)
-			for _, count := range []int{1, 2, 8, 13, 99} {
-				checkPicked(t, mustDecode(t, path, frames(count)), all, uniform(n, count))
+			for i, count := range []int{1, 2, 8, 13, 99} {
+				req := frames(count)
+				req.Threads = i // of 0, one
+				checkPicked(t, mustDecode(t, path, req), all, uniform(n, count))
 			}
 		})
 	}

@@ -18,7 +18,8 @@ func main() {
 	if info, err := ranges.Stat(); err != nil || info.Mode()&os.ModeSocket == 0 {
 		os.Exit(explain(nil))
 	}
-	if err := decode.Serve(context.Background(), os.Stdin, ranges, os.Stdout); err != nil {
+	file := os.NewFile(4, "source") // not always there: the request tells
+	if err := decode.Serve(context.Background(), os.Stdin, ranges, file, os.Stdout); err != nil {
 		fmt.Fprintln(os.Stderr, "winnow-decode:", err)
 		os.Exit(1)
 	}

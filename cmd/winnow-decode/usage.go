@@ -14,6 +14,7 @@ To see it at work:  winnow frames VIDEO
 
   stdin    a request, JSON: which frames, what size, which limits
   fd 3     a socket, on which it asks for byte ranges of the video
+  fd 4     the video itself, where it is a local file: then it asks for nothing
   stdout   the clip (safetensors: frames U8 [T,H,W,3], index I64 [T], pts_s F64 [T]),
            then a trailer; or a failure, typed
 

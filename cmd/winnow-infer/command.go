@@ -10,6 +10,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/winnow-video/winnow/infer/onnx"
+	"github.com/winnow-video/winnow/infer/tensor"
+	"github.com/winnow-video/winnow/infer/vllm"
 	"github.com/winnow-video/winnow/workflows/stack"
 )
 
@@ -22,10 +24,24 @@ back what waits, and ends the process; what a killed process held goes to
 another one after 30 s.
 
 ` + "`winnow run` and `winnow up`" + ` start one for every bundle in use. Further ones
-for the same bundle share its work; each should have a device of its own.`
+for the same bundle share its work; each should have a device of its own.
+
+A bundle whose language model is remote is answered by a vLLM server: start that
+with the extracted language model, --enable-prompt-embeds and --generation-config
+vllm, on a private network, and name it by --language-url. Vision tower, projector
+and embeddings run here. Where the bundle says that frames are the model's input, any
+server of OpenAI's chat completions will do: it is sent frames as images, and nothing
+is pruned. The server's key is read from the environment alone.`
 
 const example = `  winnow-infer --bundle deploy/bundle/demo
-  winnow-infer --bundle deploy/bundle/demo --stack /etc/winnow/stack.json --threads 8`
+  winnow-infer --bundle deploy/bundle/demo --stack /etc/winnow/stack.json --threads 8
+  winnow-infer --bundle bundles/llava-7b --language-url http://vllm:8000 --language-inflight 64`
+
+// Names of environment variables.
+const (
+	languageURLVariable = "WINNOW_LANGUAGE_URL"
+	languageKeyVariable = "WINNOW_LANGUAGE_KEY"
+)
 
 // options are the command's flags.
 type options struct {
@@ -38,6 +54,9 @@ type options struct {
 	rows   int
 	limit  time.Duration
 	drain  time.Duration
+
+	language    vllm.Config
+	languageKey string // name of an environment variable
 }
 
 func command() *cobra.Command {
@@ -58,9 +77,14 @@ func command() *cobra.Command {
 	f.StringVar(&o.state, "state", ".winnow", "state folder of the running stack")
 	f.StringVar(&o.stack, "stack", "", "file with the addresses and credentials of NATS and S3, as "+stack.FileName+" (default: the state folder's)")
 	f.StringVar(&o.name, "name", defaultName(), "name in the directory of workers")
-	f.StringVar(&o.engine.Device, "device", "auto", "where graphs run: auto, cpu")
+	f.Var(&o.engine.Device, "device", "where graphs run: auto (CUDA where it can, else the CPU), cpu, cuda:N, tensorrt:N")
 	f.IntVar(&o.engine.Threads, "threads", 0, "threads inside one graph (default: as many as cores)")
 	f.StringVar(&o.engine.Library, "onnxruntime", "", "libonnxruntime.so (default: $"+onnx.LibraryVariable+", else where `make setup` put it)")
+	f.StringVar(&o.language.URL, "language-url", "", "server of a remote language model (default: $"+languageURLVariable+", else language_url of the stack's file)")
+	f.StringVar(&o.languageKey, "language-key-env", languageKeyVariable, "environment variable that holds the server's key")
+	f.IntVar(&o.language.InFlight, "language-inflight", 16, "requests to the server at once")
+	f.DurationVar(&o.language.Timeout, "language-timeout", 2*time.Minute, "time one request to the server may take before it is tried again")
+	f.StringVar((*string)(&o.language.DType), "language-dtype", string(tensor.F16), "type of the rows sent to it: F16, BF16, F32")
 	f.IntVar(&o.batch, "max-batch", 16, "requests held and batched at a time")
 	f.IntVar(&o.rows, "max-rows", 8192, "rows of one batch, prompts, answers and padding: bounds memory")
 	f.DurationVar(&o.limit, "limit", 10*time.Minute, "time one batch may take before the process ends itself, so that a hung device frees its requests")
@@ -96,6 +120,9 @@ func (o options) validate() error {
 		return fmt.Errorf("--limit %v: want a positive duration like 10m", o.limit)
 	case o.drain < 0:
 		return fmt.Errorf("--drain %v: want a duration like 15s, or 0", o.drain)
+	}
+	if o.language.InFlight < 1 {
+		return fmt.Errorf("--language-inflight %d: want at least 1", o.language.InFlight)
 	}
 	return o.engine.Validate()
 }

@@ -1,6 +1,6 @@
 // Command winnow-infer serves one model bundle: it pulls encode and answer
-// requests from JetStream, runs them with ONNX Runtime, and writes the objects
-// they ask for. One process a device.
+// requests from JetStream, runs them with ONNX Runtime or has a vLLM server
+// answer them, and writes the objects they ask for. One process a device.
 package main
 
 import (

@@ -52,7 +52,12 @@ type rig struct {
 
 func newRig(t *testing.T) *rig {
 	t.Helper()
-	r := &rig{dir: copyBundle(t), stack: stacktest.Start(t), state: t.TempDir()}
+	return newRigOf(t, copyBundle(t))
+}
+
+func newRigOf(t *testing.T, dir string) *rig {
+	t.Helper()
+	r := &rig{dir: dir, stack: stacktest.Start(t), state: t.TempDir()}
 	writeJSON(t, filepath.Join(r.state, stack.FileName), r.stack)
 	var err error
 	if r.bundle, err = bundle.Open(t.Context(), r.dir); err != nil {

@@ -29,11 +29,9 @@ func (o options) run(ctx context.Context) error {
 		return err
 	}
 	defer b.Close()
-	engine, err := onnx.Open(o.engine)
-	if err != nil {
+	if o.language, err = o.languageConfig(b, services); err != nil {
 		return err
 	}
-	defer engine.Close()
 	store, err := s3store.Open(ctx, services.S3)
 	if err != nil {
 		return err
@@ -45,23 +43,60 @@ func (o options) run(ctx context.Context) error {
 		return err
 	}
 	defer queue.Close()
-	server := &infer.Server{Store: store, Batch: o.batch, Limit: o.limit, Overdue: o.overdue(log), Log: log}
-	return o.load(ctx, server, engine, b, queue)
+	server := &infer.Server{Store: store, Batch: o.batch, Abreast: o.abreast(b), Limit: o.limit, Overdue: o.overdue(log), Log: log}
+	if b.Remote() {
+		log.Info("looking at the language server", "url", o.language.URL, "model", b.Language.Model)
+	}
+	if b.Pictures() {
+		return o.loadPictures(ctx, server, b, queue)
+	}
+	return o.load(ctx, server, b, queue)
 }
 
 // load loads the graphs and serves with them.
-func (o options) load(ctx context.Context, server *infer.Server, engine infer.Engine, b *bundle.Bundle, queue *bus.Bus) (err error) {
+func (o options) load(ctx context.Context, server *infer.Server, b *bundle.Bundle, queue *bus.Bus) error {
+	engine, err := onnx.Open(o.engine)
+	if err != nil {
+		return err
+	}
+	defer engine.Close()
+	device, why := engine.Device()
+	if server.Provider = string(device.Provider); why != "" {
+		server.Log.Warn("graphs run on the CPU", "reason", why)
+	}
 	if server.Encoder, err = infer.NewEncoder(engine, b); err != nil {
 		return err
 	}
 	defer server.Encoder.Close()
-	if server.Answerer, err = infer.NewAnswerer(engine, b, o.rows); err != nil {
+	language, err := o.openLanguage(ctx, engine, b)
+	if err != nil {
 		return err
 	}
-	defer server.Answerer.Close()
+	defer language.Close()
+	answerer, err := infer.NewAnswerer(engine, b, language)
+	if err != nil {
+		return err
+	}
+	defer answerer.Close()
+	server.Answerer = answerer
+	return o.take(ctx, server, b, queue, engineNames(engine, language), job.StageEncode, job.StageAnswer)
+}
+
+// loadPictures serves a bundle without graphs: frames are shown to a model elsewhere.
+func (o options) loadPictures(ctx context.Context, server *infer.Server, b *bundle.Bundle, queue *bus.Bus) error {
+	pictures, err := infer.NewPictures(ctx, o.language.Config, b)
+	if err != nil {
+		return fmt.Errorf("language server: %w", err)
+	}
+	defer pictures.Close()
+	server.Answerer = pictures
+	return o.take(ctx, server, b, queue, pictures.Name(), job.StageAnswer)
+}
+
+// take takes requests of these stages until ctx ends.
+func (o options) take(ctx context.Context, server *infer.Server, b *bundle.Bundle, queue *bus.Bus, with string, stages ...job.Stage) error {
 	worker := bus.Worker{
-		V: bus.Version, Name: o.name, Bundle: b.Digest(), Capacity: o.batch, Version: version(),
-		Stages: []job.Stage{job.StageEncode, job.StageAnswer},
+		V: bus.Version, Name: o.name, Bundle: b.Digest(), Capacity: o.batch, Version: version(), Stages: stages,
 	}
 	puller, err := queue.Pull(worker)
 	if err != nil {
@@ -72,7 +107,7 @@ func (o options) load(ctx context.Context, server *infer.Server, engine infer.En
 	gone := make(chan error, 1)
 	go func() { gone <- queue.Advertise(ctx, worker) }()
 	defer o.boundDrain(ctx, puller, server.Log)()
-	fmt.Printf("ready: %s serves %s (%s) with %s\n", o.name, b.Name, b.Short(), engine.Name())
+	fmt.Printf("ready: %s serves %s (%s) with %s\n", o.name, b.Name, b.Short(), with)
 	server.Serve(ctx)
 	return <-gone
 }

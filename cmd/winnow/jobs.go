@@ -50,20 +50,39 @@ func (a *app) list(ctx context.Context, s *session, asJSON bool) error {
 	return nil
 }
 
+const showLong = `Show a job: its settings, state and sums.
+
+With --item, print that item's records as JSON lines instead. With --heatmap-out as
+well, draw what pruning saw: relevance in colour over the frames that were looked at,
+kept cells outlined, pruned ones dark. A merged token is drawn where it stands.`
+
 func (a *app) showCommand() *cobra.Command {
 	var asJSON bool
-	c := &cobra.Command{Use: "show JOB", Short: "Show a job: its settings, state and sums", Args: exactArgs("JOB")}
+	var f itemFlags
+	c := &cobra.Command{
+		Use: "show JOB", Short: "Show a job, or one of its items", Long: showLong, Args: exactArgs("JOB"),
+		Example: "  winnow show shapes-060f7ee4.1\n  winnow show shapes-060f7ee4.1 --item q2 --variant rediprune-0.15 --heatmap-out q2.png",
+	}
 	c.Flags().BoolVar(&asJSON, "json", false, "print JSON")
-	c.RunE = a.withJob(func(ctx context.Context, s *session, id job.ID) error {
-		one, err := s.jobs.Show(ctx, id)
-		if err != nil {
+	f.bind(c.Flags())
+	c.RunE = func(c *cobra.Command, args []string) error {
+		if err := f.check(); err != nil {
 			return err
 		}
-		if asJSON {
-			return json.NewEncoder(a.out).Encode(one)
-		}
-		return a.show(s, one)
-	})
+		return a.withJob(func(ctx context.Context, s *session, id job.ID) error {
+			if f.item != "" {
+				return a.showItem(ctx, s, id, f)
+			}
+			one, err := s.jobs.Show(ctx, id)
+			if err != nil {
+				return err
+			}
+			if asJSON {
+				return json.NewEncoder(a.out).Encode(one)
+			}
+			return a.show(s, one)
+		})(c, args)
+	}
 	return c
 }
 

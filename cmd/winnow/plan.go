@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 
 	"github.com/winnow-video/winnow/infer/bundle"
+	"github.com/winnow-video/winnow/workers"
 	"github.com/winnow-video/winnow/workflows/job"
 )
 
@@ -36,6 +37,9 @@ func (a *app) check(ctx context.Context, flags specFlags, path string) (*plan, e
 	if err := fitsBundle(spec, manifest); err != nil {
 		return nil, usageError(err)
 	}
+	if err := workers.FitsContext(spec, manifest); err != nil {
+		return nil, usageError(err)
+	}
 	items, err := a.readItems(spec.Manifest)
 	if err != nil {
 		return nil, err
@@ -56,6 +60,9 @@ func bundleError(err error) error {
 }
 
 func fitsBundle(spec job.Spec, m *bundle.Manifest) error {
+	if err := m.Prunes(spec.Prune); err != nil {
+		return err
+	}
 	fixed := m.Frames.Fixed
 	if s := spec.Frames.Strategy; fixed != 0 && (s == job.StrategyFPS || s == job.StrategyKeyframes) {
 		return fmt.Errorf("frames.strategy: %s may give fewer frames than the %d that the model of %s takes: want %s or %s",
@@ -75,8 +82,8 @@ func fitsItems(spec job.Spec, m *bundle.Manifest, items []job.Item) error {
 		switch n := len(item.Options); {
 		case n == 0 && spec.Generate.Mode == job.ModeScore:
 			wrong = "missing: generate.mode score needs them on every line"
-		case n > len(m.LetterIDs):
-			wrong = fmt.Sprintf("has %d, and the model of %s knows the letters of %d", n, spec.Bundle, len(m.LetterIDs))
+		case n > m.Options():
+			wrong = fmt.Sprintf("has %d, and the model of %s knows the letters of %d", n, spec.Bundle, m.Options())
 		}
 		if wrong != "" {
 			return &job.LineError{File: spec.Manifest, Line: item.Line, Field: "options", Msg: wrong}

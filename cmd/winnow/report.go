@@ -191,7 +191,7 @@ func (a *app) printVariant(v workflows.Variant, named bool) {
 	if v.Accuracy != nil {
 		fmt.Fprintf(a.out, "%saccuracy: %.1f %% (%d of %d)\n", prefix, 100**v.Accuracy, v.Correct, v.Graded)
 	}
-	if v.OK == 0 {
+	if v.OK == 0 || v.FLOPs.Full == 0 { // frames shown as images: only the server knows
 		return
 	}
 	fmt.Fprintf(a.out, "%stokens: %d kept of %d (%.1f %%)\n", prefix, v.Tokens.VisualKept, v.Tokens.VisualTotal,

@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/winnow-video/winnow/decode/wire"
 	"github.com/winnow-video/winnow/workflows/control"
 	"github.com/winnow-video/winnow/workflows/job"
 )
@@ -17,16 +18,21 @@ workers it needs as children, shows progress, and stops them when nobody else us
 The same command again goes on where an interrupted run was. A finished job runs again,
 from what its earlier runs left in the store.
 
-` + specFlagsHelp
+` + specFlagsHelp + `
+
+` + hwaccelHelp + `
+A stack that runs already decodes as it was started.`
 
 func (a *app) runCommand() *cobra.Command {
 	var fresh, asJSON bool
+	var hwaccel wire.Hwaccel
 	c := &cobra.Command{
 		Use: "run [JOB.yaml]", Short: "Run a job on this machine and print its answers", Long: runLong,
 		Example: "  winnow run job.yaml\n  winnow run --manifest questions.jsonl --bundle deploy/bundle/demo --keep 0.15",
 		Args:    jobFileArg,
 	}
 	flags := addSpecFlags(c)
+	bindHwaccel(c.Flags(), &hwaccel)
 	c.Flags().BoolVar(&fresh, "new", false, "start a further run even where one is unfinished")
 	c.Flags().BoolVar(&asJSON, "json", false, "print the records as JSON lines instead of tables")
 	c.RunE = func(c *cobra.Command, args []string) error {
@@ -34,18 +40,27 @@ func (a *app) runCommand() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		return a.run(c.Context(), p, fresh, asJSON)
+		s, err := a.attachDecoding(c.Context(), hwaccel)
+		if err != nil {
+			return err
+		}
+		defer s.close()
+		return a.run(c.Context(), s, p, fresh, asJSON)
 	}
 	return c
 }
 
-// run submits the job and stays until it is over.
-func (a *app) run(ctx context.Context, p *plan, fresh, asJSON bool) error {
-	s, err := a.attach(ctx)
-	if err != nil {
-		return err
+// attachDecoding shares the stack, having one that is started decode with hwaccel.
+func (a *app) attachDecoding(ctx context.Context, hwaccel wire.Hwaccel) (*session, error) {
+	s, err := a.attach(ctx, "--hwaccel", string(hwaccel))
+	if err == nil && !s.Started && hwaccel != wire.HwaccelNone {
+		a.tell(fmt.Sprintf("--hwaccel %s has no effect: the stack runs already, and decodes as it was started", hwaccel))
 	}
-	defer s.close()
+	return s, err
+}
+
+// run submits the job and stays until it is over.
+func (a *app) run(ctx context.Context, s *session, p *plan, fresh, asJSON bool) error {
 	guarding, stop := context.WithCancel(ctx)
 	defer stop()
 	go s.Guard(guarding, a.tell)

@@ -21,8 +21,9 @@ type session struct {
 	jobs *control.Jobs
 }
 
-// attach shares the stack of --state, starting one where none runs.
-func (a *app) attach(ctx context.Context) (*session, error) {
+// attach shares the stack of --state, starting one where none runs, with these
+// further arguments of `winnow up`.
+func (a *app) attach(ctx context.Context, args ...string) (*session, error) {
 	state, err := filepath.Abs(a.state)
 	if err != nil {
 		return nil, err
@@ -32,7 +33,7 @@ func (a *app) attach(ctx context.Context) (*session, error) {
 	if err != nil {
 		return nil, err
 	}
-	share, err := supervise.Attach(ctx, state, self, a.tell)
+	share, err := supervise.Attach(ctx, state, supervise.Starter{Program: self, Args: args}, a.tell)
 	if err != nil {
 		return nil, err
 	}

@@ -66,7 +66,7 @@ func bindPruning(set *pflag.FlagSet, p *job.Pruning) {
 	set.Float64Var(&p.Alpha, "alpha", p.Alpha, "weight of relevance against diversity")
 	set.Float64Var(&p.Tau, "tau", p.Tau, "relevance threshold of candidates; 0 is off")
 	set.StringVar((*string)(&p.Query), "query", string(p.Query), "text pruned by: prompt, question, released")
-	set.StringVar((*string)(&p.Scope), "scope", string(p.Scope), "what one selection chooses from: frame, clip")
+	set.StringVar((*string)(&p.Scope), "scope", string(p.Scope), "what one selection chooses from: frame, clip; divprune, evs, dycoke, vidcom2 and frames always the clip, pool a frame")
 	set.Uint64Var(&p.Seed, "seed", p.Seed, "seed of method random")
 }
 

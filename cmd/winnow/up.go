@@ -19,23 +19,28 @@ JetStream, an S3 server, a worker, and winnow-infer for every bundle that a job 
 All of it on loopback; state under --state. ^C stops it; jobs go on at the next start.
 
 ` + hwaccelHelp + `
-` + "`winnow run` uses the stack that runs; one that it starts itself decodes in software."
+
+` + deviceHelp + `
+
+` + "`winnow run` uses the stack that runs; one that it starts itself encodes on the CPU."
 
 func (a *app) upCommand() *cobra.Command {
 	var whileUsed bool
 	var hwaccel wire.Hwaccel
+	var encodes inferDevice
 	c := &cobra.Command{
 		Use: "up", Short: "Keep the embedded stack running", Long: upLong, Args: exactArgs(),
-		RunE: func(c *cobra.Command, _ []string) error { return a.up(c.Context(), !whileUsed, hwaccel) },
+		RunE: func(c *cobra.Command, _ []string) error { return a.up(c.Context(), !whileUsed, hwaccel, encodes) },
 	}
 	bindHwaccel(c.Flags(), &hwaccel)
+	bindDevice(c.Flags(), &encodes)
 	c.Flags().BoolVar(&whileUsed, "while-used", false, "stop with the last user")
 	hide(c.Flags(), "while-used") // of `winnow run`, which starts one of these
 	return c
 }
 
-func (a *app) up(ctx context.Context, lasting bool, hwaccel wire.Hwaccel) error {
-	cfg, err := a.superviseConfig(lasting, hwaccel)
+func (a *app) up(ctx context.Context, lasting bool, hwaccel wire.Hwaccel, encodes inferDevice) error {
+	cfg, err := a.superviseConfig(lasting, hwaccel, encodes)
 	if err != nil {
 		return err
 	}
@@ -49,7 +54,7 @@ func (a *app) up(ctx context.Context, lasting bool, hwaccel wire.Hwaccel) error 
 	return err
 }
 
-func (a *app) superviseConfig(lasting bool, hwaccel wire.Hwaccel) (supervise.Config, error) {
+func (a *app) superviseConfig(lasting bool, hwaccel wire.Hwaccel, encodes inferDevice) (supervise.Config, error) {
 	state, err := filepath.Abs(a.state)
 	if err != nil {
 		return supervise.Config{}, err
@@ -65,10 +70,12 @@ func (a *app) superviseConfig(lasting bool, hwaccel wire.Hwaccel) (supervise.Con
 	}
 	log := a.logger()
 	work := func(ctx context.Context, services stack.Services, serve func(context.Context, string) error) error {
-		return a.work(ctx, services, workers.Config{Serve: serve, Hwaccel: hwaccel, Logger: log})
+		return a.work(ctx, services, workers.Config{
+			Serve: serve, Hwaccel: hwaccel, Encoder: workers.Encoder{Provider: encodes.Provider}, Logger: log,
+		})
 	}
 	return supervise.Config{
-		State: state, Lasting: lasting, Devstack: devstack, Infer: infer, Work: work, Log: log, Ready: a.announce,
+		State: state, Lasting: lasting, Devstack: devstack, Infer: infer, Device: encodes.String(), Work: work, Log: log, Ready: a.announce,
 	}, nil
 }
 

@@ -18,7 +18,7 @@ import (
 	"github.com/winnow-video/winnow/workflows/job"
 )
 
-const verifyLong = `Compare every file of a bundle with its digest.
+const verifyLong = `Compare every file of a bundle with its digest, and its parts with each other.
 
 With --against transformers, also answer questions twice, from the bundle's files and
 by the checkpoint it was exported from, and compare: tokens, prompt, embeddings, first
@@ -42,7 +42,7 @@ type verifyFlags struct {
 func (a *app) bundleVerifyCommand() *cobra.Command {
 	var f verifyFlags
 	c := &cobra.Command{
-		Use: "verify FOLDER", Short: "Compare every file of a bundle with its digest", Long: verifyLong, Args: exactArgs("FOLDER"),
+		Use: "verify FOLDER", Short: "Compare every file of a bundle with its digest, and its parts with each other", Long: verifyLong, Args: exactArgs("FOLDER"),
 		Example: "  winnow bundle verify bundles/x\n  winnow bundle verify bundles/x --against transformers --model CHECKPOINT --manifest clips.jsonl",
 	}
 	c.Flags().StringVar(&f.against, "against", "", "transformers: compare answers with the checkpoint's")
@@ -58,14 +58,15 @@ func (a *app) bundleVerifyCommand() *cobra.Command {
 		if err := f.validate(); err != nil {
 			return err
 		}
-		m, digest, err := bundle.Verify(c.Context(), args[0])
+		b, err := bundle.Open(c.Context(), args[0])
 		if err != nil {
 			return bundleError(err)
 		}
-		if _, err := fmt.Fprintf(a.out, "%s: ok: %s, %d files, digest %s\n", args[0], m.Name, len(m.Files), digest); err != nil || f.against == "" {
+		defer b.Close()
+		if _, err := fmt.Fprintf(a.out, "%s: ok: %s, %d files, digest %s\n", args[0], b.Name, len(b.Files), b.Digest()); err != nil || f.against == "" {
 			return err
 		}
-		return a.compare(c.Context(), f, args[0])
+		return a.compare(c.Context(), f, b, args[0])
 	}
 	return c
 }
@@ -90,16 +91,14 @@ func (f verifyFlags) validate() error {
 }
 
 // compare prepares clips and prompts as jobs do, and hands them to the script.
-func (a *app) compare(ctx context.Context, f verifyFlags, dir string) error {
+func (a *app) compare(ctx context.Context, f verifyFlags, b *bundle.Bundle, dir string) error {
+	if b.Pictures() {
+		return usagef("--against transformers: %s has no files to compare: its language model is shown frames as images", dir)
+	}
 	items, err := a.readItems(f.manifest)
 	if err != nil {
 		return err
 	}
-	b, err := bundle.Open(ctx, dir)
-	if err != nil {
-		return bundleError(err)
-	}
-	defer b.Close()
 	work, err := os.MkdirTemp("", "winnow-verify-")
 	if err != nil {
 		return err

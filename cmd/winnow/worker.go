@@ -21,13 +21,16 @@ ones add room, on this machine's other cores.
 ` + hwaccelHelp + `
 
 Clips that were asked of a device have keys of their own: give every worker of a stack the same
---hwaccel. One that has another decodes in software.`
+--hwaccel. One that has another decodes in software.
+
+` + deviceHelp
 
 func (a *app) workerCommand() *cobra.Command {
 	var queues []string
 	var slots workers.Slots
 	var origins source.OriginLimits
 	var hwaccel wire.Hwaccel
+	var encodes inferDevice
 	c := &cobra.Command{Use: "worker", Short: "Serve task queues of a running stack", Long: workerLong, Args: exactArgs()}
 	c.Flags().StringSliceVar(&queues, "queue", nil, "queue to serve: winnow, winnow-call, winnow-decode (default all)")
 	c.Flags().IntVar(&slots.Main, "main-slots", 0, "pruning and bookkeeping at once (default: cores)")
@@ -36,14 +39,18 @@ func (a *app) workerCommand() *cobra.Command {
 	c.Flags().IntVar(&origins.Concurrency, "origin-reads", 0, "reads at once from one origin of videos, S3 bucket or web host (default 16)")
 	c.Flags().Float64Var(&origins.PerSecond, "origin-rate", 0, "reads a second begun from one origin (default: as many as come)")
 	bindHwaccel(c.Flags(), &hwaccel)
+	bindDevice(c.Flags(), &encodes)
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		services, err := stack.ReadState(a.state)
 		if err != nil {
 			return err
 		}
 		log := a.logger()
-		log.Info("worker starting", "temporal", services.Temporal.Address, "queues", strings.Join(queues, ","), "hwaccel", hwaccel)
-		return a.work(c.Context(), services, workers.Config{Queues: queues, Slots: slots, Origins: origins, Hwaccel: hwaccel, Logger: log})
+		log.Info("worker starting", "temporal", services.Temporal.Address, "queues", strings.Join(queues, ","), "hwaccel", hwaccel, "device", encodes)
+		return a.work(c.Context(), services, workers.Config{
+			Queues: queues, Slots: slots, Origins: origins, Hwaccel: hwaccel,
+			Encoder: workers.Encoder{Provider: encodes.Provider}, Logger: log,
+		})
 	}
 	return c
 }

@@ -3,6 +3,7 @@
 
     bench.py            # clips of one and ten minutes, three repeats: more than an hour on two idle cores, clips not counted
     bench.py --quick    # clips of one minute, one repeat: about ten minutes
+    bench.py --only vp9.*:32    # one row of the table
     bench.py --make     # make the clips and stop
 
 Clips are drawn and encoded by FFmpeg once (libx264, libx265, libvpx-vp9). Peers that cannot be imported are left out.
@@ -35,7 +36,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 def main():
     args = arguments()
-    chosen = [c for c in (clips.SHORT if args.quick else clips.SHORT + clips.LONG) if re.search(args.only, c.name)]
+    chosen = [c for c in (clips.SHORT if args.quick else clips.SHORT + clips.LONG) if counts(c, args.only)]
     clips.make(chosen, args.clips, args.ffmpeg)
     if args.make:
         return
@@ -47,15 +48,16 @@ def main():
     bench.thresholds()
     bench.costs()
     bench.bounds()
-    bench.wholes()
-    bench.peaks()
+    if bench.whole:
+        bench.wholes()
+        bench.peaks()
 
 
 def arguments():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("--quick", action="store_true", help="clips of one minute only, one repeat")
     p.add_argument("--make", action="store_true", help="make the clips and stop")
-    p.add_argument("--only", default="", metavar="REGEXP", help="clips whose name it matches, as h264-gop250-60s")
+    p.add_argument("--only", default="", metavar="REGEXP", help="rows whose clip and frames it matches, as h264-gop250-60s:32; whole files and peaks only of clips with all of theirs")
     p.add_argument("--repeats", type=int, help="samples of each figure, which is their median (default 3, quick 1)")
     p.add_argument("--clips", type=Path, default=ROOT / ".winnow/bench-decode/clips", help="where clips are kept (default .winnow/bench-decode/clips)")
     p.add_argument("--work", type=Path, default=ROOT / ".winnow/bench-decode", help="where results.json goes (default .winnow/bench-decode)")
@@ -64,6 +66,10 @@ def arguments():
     args = p.parse_args()
     args.repeats = args.repeats or (1 if args.quick else 3)
     return args
+
+
+def counts(clip, only):
+    return [n for n in COUNTS if re.search(only, f"{clip.name}:{n}")]
 
 
 class Bench:
@@ -75,16 +81,26 @@ class Bench:
     def run(self):
         for clip, file in self.files.items():
             cached(file)
-            for count in COUNTS:
+            for count in self.counts(clip):
                 self.cell(clip, file, count)
-            self.whole[clip] = [self.tools.whole(file) for _ in range(self.args.repeats)]
-            for count in COUNTS:
-                self.peak[clip, count] = [self.tools.peak(file, count) for _ in range(self.args.repeats)]
+            if self.counts(clip) == COUNTS:
+                self.apart(clip, file)
             self.keep()
+        if not self.whole:
+            return
         busy = next(iter(self.files.values()))
         for _ in range(max(self.args.repeats, 3)):
             self.pair.append(self.tools.two(busy, 32, 8))
         self.keep()
+
+    def counts(self, clip):
+        return counts(clip, self.args.only)
+
+    def apart(self, clip, file):
+        """what is measured of a clip without peers"""
+        self.whole[clip] = [self.tools.whole(file) for _ in range(self.args.repeats)]
+        for count in COUNTS:
+            self.peak[clip, count] = [self.tools.peak(file, count) for _ in range(self.args.repeats)]
 
     def cell(self, clip, file, count):
         """all tools in turn, beginning with another one each time"""
@@ -108,7 +124,9 @@ class Bench:
         return middle(self.samples[clip, count, tool], key)
 
     def thresholds(self):
-        rows = [self.right(), *self.least(), self.small(), *self.flat(), self.together()]
+        rows = [self.right()]
+        if self.whole:
+            rows += [*self.least(), self.small(), *self.flat(), self.together()]
         table(["declared", "figure", ""], [(what, figure, "reached" if ok else "missed") for what, figure, ok in rows])
 
     def right(self):
@@ -124,7 +142,7 @@ class Bench:
         return "frames are those of np.linspace, by number and time", f"wrong: {', '.join(sorted(set(wrong))) or 'none'}", not wrong
 
     def least(self):
-        for clip in self.files:
+        for clip in self.whole:
             if clip.seconds == 600:
                 ratio = middle(self.whole[clip], "cpu_s") / self.of(clip, 8, "winnow", "cpu_s")
                 yield f"{clip.name}, 8 frames: at least {WHOLE:.0f}× less CPU than decoding it whole", f"{ratio:.1f}×", ratio >= WHOLE
@@ -134,8 +152,8 @@ class Bench:
         return f"peak RSS of winnow-decode: at most {PEAK:.0f} MB", f"{most:.0f} MB", most <= PEAK
 
     def flat(self):
-        for short in self.files:
-            for long in self.files:
+        for short in self.whole:
+            for long in self.whole:
                 if (short.codec, short.gop, short.seconds, long.seconds) == (long.codec, long.gop, 60, 600):
                     grown = max(100 * (middle(self.peak[long, n], "child_mb") / middle(self.peak[short, n], "child_mb") - 1) for n in COUNTS)
                     yield f"{long.codec}, GOP {long.gop}: peak RSS grows at most {FLAT:.0f} % from 60 to 600 s", f"{grown:+.0f} %", grown <= FLAT
@@ -148,20 +166,20 @@ class Bench:
         peers = list(self.tools.peers)
         rows = []
         for clip in self.files:
-            for count in COUNTS:
+            for count in self.counts(clip):
                 ours, theirs = ([[self.of(clip, count, t, k) for k in ("cpu_s", "wall_s")] for t in names] for names in (["winnow"], peers))
                 best = [min(x) / o for x, o in zip(zip(*theirs), ours[0])]
                 rows.append((clip.name, count, *(f"{c:.2f} / {w:.2f}" for c, w in ours + theirs), *(f"{b:.2f}×" for b in best)))
         print(f"\n### CPU / wall seconds, median of {self.args.repeats}\n\nLast two: the best peer's over ours, in CPU and in wall; above 1 ours is cheaper. "
               f"Every tool gives frames of {SIZE} × {SIZE}, Python peers through Pillow. winnow and ffmpeg are charged for the whole process, "
-              "the others for the work after imports. winnow, torchcodec and decord decode with one thread, ffmpeg and PyAV with as many as they choose. "
+              "the others for the work after imports. torchcodec and decord decode with one thread, winnow, ffmpeg and PyAV with as many as they choose. "
               "PyAV decodes every frame as the reference does, but keeps only those wanted.")
         table(["clip", "frames", "winnow", *peers, "CPU", "wall"], rows)
 
     def bounds(self):
         rows = []
         for clip in self.files:
-            for count in COUNTS:
+            for count in self.counts(clip):
                 least = self.samples[clip, count, "bound"][0]
                 ours, bound = self.of(clip, count, "winnow", "cpu_s"), self.of(clip, count, "bound", "cpu_s")
                 rows.append((clip.name, count, least["coded"], least["needed"], f"{bound:.2f}", f"{ours:.2f}", f"{ours / bound:.2f}×"))
@@ -171,14 +189,14 @@ class Bench:
 
     def wholes(self):
         rows = []
-        for clip, file in self.files.items():
-            whole = middle(self.whole[clip], "cpu_s")
-            rows.append((clip.name, f"{file.stat().st_size / 1e6:.0f}", f"{whole:.1f}", *(f"{whole / self.of(clip, n, 'winnow', 'cpu_s'):.1f}×" for n in COUNTS)))
+        for clip, samples in self.whole.items():
+            whole = middle(samples, "cpu_s")
+            rows.append((clip.name, f"{self.files[clip].stat().st_size / 1e6:.0f}", f"{whole:.1f}", *(f"{whole / self.of(clip, n, 'winnow', 'cpu_s'):.1f}×" for n in COUNTS)))
         print("\n### Decoding the whole file\n\n`ffmpeg -threads 1`, nothing converted; then how many times less winnow needs.")
         table(["clip", "MB", "CPU s", *(f"{n} frames" for n in COUNTS)], rows)
 
     def peaks(self):
-        rows = [(clip.name, *(f"{middle(self.peak[clip, n], 'child_mb'):.0f} / {middle(self.peak[clip, n], 'tree_mb'):.0f}" for n in COUNTS)) for clip in self.files]
+        rows = [(clip.name, *(f"{middle(self.peak[clip, n], 'child_mb'):.0f} / {middle(self.peak[clip, n], 'tree_mb'):.0f}" for n in COUNTS)) for clip in self.whole]
         print("\n### Peak RSS, MB\n\nOf winnow-decode / the larger of it and the `winnow` that started it.")
         table(["clip", *(f"{n} frames" for n in COUNTS)], rows)
 

@@ -63,6 +63,10 @@ class Tools:
     def frames(self, file, count):
         return [self.binary, "frames", file, "--count", count, "--size", SIZE, "--json"]
 
+    def alone(self, file, count):
+        """as a worker decodes: one thread"""
+        return [*self.frames(file, count), "--threads", 1]
+
     def select(self, threads):
         def run(file, clip, count):
             total = clip.seconds * 30
@@ -102,7 +106,7 @@ class Tools:
     def at_once(self, lanes, file, count, runs):
         def lane():
             for _ in range(runs // lanes):
-                spent(self.frames(file, count))
+                spent(self.alone(file, count))
         threads = [threading.Thread(target=lane) for _ in range(lanes)]
         began = time.perf_counter()
         for t in threads:

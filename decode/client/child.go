@@ -30,7 +30,11 @@ type child struct {
 
 // start starts the program at path on a request. The child leads a process group of its
 // own, is killed when we die, and inherits no environment but what drivers need: it reads hostile bytes.
-func start(path string, req wire.Request) (*child, error) {
+func start(path string, req wire.Request, src Source) (*child, error) {
+	var files []*os.File
+	if local, ok := src.(Local); ok {
+		req.Local, files = true, append(files, local.Opened())
+	}
 	var stdin bytes.Buffer
 	if err := wire.WriteRequest(&stdin, req); err != nil {
 		return nil, job.Fail(job.StageDecode, job.ConfigInvalid, "decode request: %v", err)
@@ -41,8 +45,8 @@ func start(path string, req wire.Request) (*child, error) {
 	}
 	defer theirs.Close()
 	c := &child{cmd: exec.Command(path), ranges: ours, stderr: new(head)}
-	c.cmd.Stdin, c.cmd.Stderr, c.cmd.ExtraFiles = &stdin, c.stderr, []*os.File{theirs}
-	c.cmd.Env = append([]string{"GOMAXPROCS=1", "LANG=C"}, driverEnv(req)...)
+	c.cmd.Stdin, c.cmd.Stderr, c.cmd.ExtraFiles = &stdin, c.stderr, append([]*os.File{theirs}, files...)
+	c.cmd.Env = append([]string{fmt.Sprintf("GOMAXPROCS=%d", req.Threads), "LANG=C"}, driverEnv(req)...)
 	c.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 	if c.stdout, err = c.cmd.StdoutPipe(); err == nil {
 		err = c.cmd.Start()
@@ -73,22 +77,22 @@ func socketPair() (ours net.Conn, theirs *os.File, err error) {
 
 // tend serves and watches the child until it has ended and been reaped, and returns
 // its result. Whatever must end it early says why through end.
-func (c *child) tend(ctx context.Context, end context.CancelCauseFunc, req wire.Request, cache *cache) ([]byte, error) {
+func (c *child) tend(ctx context.Context, end context.CancelCauseFunc, req wire.Request, cache *cache) (clip []byte, read int64, err error) {
 	var serving sync.WaitGroup
 	serving.Go(func() { c.serve(ctx, end, cache) })
 	limits := req.Limits
 	limits.Memory = req.MemoryBound()
 	w := c.watch(ctx, end, limits, &cache.waiting)
-	clip, err := wire.ReadResult(c.stdout, mostBytes(req))
+	clip, read, err = wire.ReadResult(c.stdout, mostBytes(req))
 	if err != nil && !isFailure(err) {
 		c.kill()
 	}
 	died := c.reap(w)
 	serving.Wait()
 	if err != nil {
-		return nil, outcome(ctx, err, died, c.stderr.String())
+		return nil, 0, outcome(ctx, err, died, c.stderr.String())
 	}
-	return clip, nil
+	return clip, read, nil
 }
 
 // serve answers the child's questions until it has closed its end; a source that fails

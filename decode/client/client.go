@@ -13,6 +13,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"os/exec"
 	"runtime"
 	"strings"
@@ -30,6 +31,15 @@ type Source interface {
 	Size() int64
 	// ReadRange fills p from off. Its error ends the decoding, and is what Run returns.
 	ReadRange(ctx context.Context, p []byte, off int64) error
+}
+
+// Local is a Source that is an open file. The child is given it and reads it by itself.
+type Local interface {
+	Source
+	// Opened is the file, open for reading.
+	Opened() *os.File
+	// Unchanged fails where the content is no longer what it was when it was opened.
+	Unchanged() error
 }
 
 // Clip is a decoded clip and what it cost.
@@ -66,13 +76,18 @@ func (d Decoder) run(ctx context.Context, req wire.Request, src Source) (*Clip, 
 	defer end(nil)
 	runtime.LockOSThread() // the kernel kills the child when the thread that started it ends
 	defer runtime.UnlockOSThread()
-	child, err := start(d.Path, req)
+	child, err := start(d.Path, req, src)
 	if err != nil {
 		return nil, err
 	}
 	cache := newCache(src)
-	bytes, err := child.tend(ctx, end, req, cache)
-	fetched := cache.close()
+	bytes, read, err := child.tend(ctx, end, req, cache)
+	fetched := cache.close() + read
+	if local, ok := src.(Local); ok && ctx.Err() == nil {
+		if changed := local.Unchanged(); changed != nil { // whatever the child made of it
+			return nil, changed
+		}
+	}
 	if err != nil {
 		return nil, err
 	}

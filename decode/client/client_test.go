@@ -107,7 +107,7 @@ func TestRunEndsTheWholeGroup(t *testing.T) {
 	t.Parallel()
 	req := request(job.Limits{}).WithDefaults()
 	req.V = wire.Version
-	c, err := start(misbehaving(t, "hang").Path, req)
+	c, err := start(misbehaving(t, "hang").Path, req, bytesSource{})
 	if err != nil {
 		t.Fatal(err)
 	}

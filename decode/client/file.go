@@ -45,12 +45,31 @@ func (f *File) ReadRange(ctx context.Context, p []byte, off int64) error {
 	}
 	_, err := f.file.ReadAt(p, off)
 	if errors.Is(err, io.EOF) {
-		return job.Fail(job.StageFetch, job.InputChanged, "%s became shorter while it was read", f.file.Name())
+		return f.shorter()
 	}
 	if err != nil {
 		return job.Fail(job.StageFetch, job.InputUnreachable, "%v", err)
 	}
 	return nil
+}
+
+// Opened implements Local.
+func (f *File) Opened() *os.File { return f.file }
+
+// Unchanged implements Local.
+func (f *File) Unchanged() error {
+	info, err := f.file.Stat()
+	if err != nil {
+		return job.Fail(job.StageFetch, job.InputUnreachable, "%v", err)
+	}
+	if info.Size() < f.size {
+		return f.shorter()
+	}
+	return nil
+}
+
+func (f *File) shorter() error {
+	return job.Fail(job.StageFetch, job.InputChanged, "%s became shorter while it was read", f.file.Name())
 }
 
 // Close closes the file.

@@ -24,11 +24,17 @@ func TestFile(t *testing.T) {
 	if err := f.ReadRange(t.Context(), p, 2); err != nil || string(p) != "cde" || f.Size() != 6 {
 		t.Errorf("%q of %d bytes: %v", p, f.Size(), err)
 	}
+	if err := f.Unchanged(); err != nil {
+		t.Error(err)
+	}
 	if err := os.Truncate(path, 3); err != nil {
 		t.Fatal(err)
 	}
 	var failure *job.Failure
 	if err := f.ReadRange(t.Context(), p, 2); !errors.As(err, &failure) || failure.Code != job.InputChanged {
+		t.Errorf("after truncation: %v", err)
+	}
+	if err := f.Unchanged(); !errors.As(err, &failure) || failure.Code != job.InputChanged {
 		t.Errorf("after truncation: %v", err)
 	}
 }

@@ -19,7 +19,7 @@ func answer(t *testing.T) string {
 	t.Helper()
 	clip := wire.File(tensor.New[uint8](1, 1, 1, 3), []int64{0}, []float64{0}, wire.Info{TotalFrames: 1})
 	var result bytes.Buffer
-	if err := wire.WriteClip(&result, clip); err != nil {
+	if err := wire.WriteClip(&result, clip, 0); err != nil {
 		t.Fatal(err)
 	}
 	path := filepath.Join(t.TempDir(), "result")

@@ -11,12 +11,6 @@ const (
 // support is the bicubic kernel's half width, source pixels.
 const support = 2.0
 
-// Bicubic returns src at w × h, as Pillow's Image.resize((w, h), BICUBIC).
-// Cost: O(w·H·(2·W/w) + w·h·(2·H/h)) for downscaling.
-func Bicubic(src Image, w, h int) Image {
-	return resample(src, window{w, 0, w}, window{h, 0, h})
-}
-
 // window is a stretch of a resized edge: size pixels from the from-th, of full.
 type window struct{ full, from, size int }
 
@@ -26,13 +20,8 @@ type taps struct {
 	weights []int32 // fixed point; they sum to 1 but for rounding
 }
 
-// resample does columns before rows, and of the rows only those that are asked
-// for. An edge that keeps its length has single taps of weight 1.
-func resample(src Image, across, down window) Image {
-	return weigh(src, allTaps(src.W, across), allTaps(src.H, down))
-}
-
-// weighInGo is weigh without vector instructions.
+// weighInGo applies the taps to src: of columns, then of rows, and of the rows
+// only those that are asked for. Cost: O(w·H·(2·W/w) + w·h·(2·H/h)) for downscaling.
 func weighInGo(src Image, columns, rows []taps) Image {
 	first, last := rows[0].first, rows[len(rows)-1].end()
 	return vertical(horizontal(src, columns, first, last), rows, first)
@@ -84,7 +73,8 @@ func vertical(src Image, rows []taps, base int) Image {
 
 func clip8(v int32) uint8 { return uint8(max(0, min(255, v>>precisionBits))) }
 
-// allTaps computes the window's taps on an edge of in source pixels.
+// allTaps computes the window's taps on an edge of in source pixels. One that
+// keeps its length has single taps of weight 1.
 func allTaps(in int, w window) []taps {
 	all := make([]taps, w.size)
 	for i := range all {

@@ -1,7 +1,5 @@
 package resize
 
-import "fmt"
-
 // Image is RGB, three bytes a pixel, rows without padding: Pix has 3·W·H bytes.
 type Image struct {
 	W, H int
@@ -20,32 +18,6 @@ const (
 	Squash       Mode = "squash"        // both edges to size
 	Pad          Mode = "pad"           // filled up to a square, then to size
 )
-
-// Square returns src as size × size pixels. fill is Pad's colour. It requires
-// src to have at least one pixel.
-func Square(src Image, size int, mode Mode, fill [3]uint8) (Image, error) {
-	switch mode {
-	case ShortestCrop:
-		return shortestCrop(src, size), nil
-	case Squash:
-		return Bicubic(src, size, size), nil
-	case Pad:
-		return Bicubic(pad(src, fill), size, size), nil
-	}
-	return Image{}, fmt.Errorf("resize: mode %q is unknown", mode)
-}
-
-// shortestCrop computes only the pixels that the crop keeps: an image of
-// extreme shape costs no more than a square.
-func shortestCrop(src Image, size int) Image {
-	w, h := size, size
-	if src.W < src.H {
-		h = size * src.H / src.W
-	} else {
-		w = size * src.W / src.H
-	}
-	return resample(src, window{w, middle(w, size), size}, window{h, middle(h, size), size})
-}
 
 // middle is where torchvision's center_crop begins: round((full-size)/2), a half to the even neighbour.
 func middle(full, size int) int {

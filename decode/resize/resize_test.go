@@ -1,6 +1,7 @@
 package resize
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
@@ -71,12 +72,41 @@ func TestMiddleRoundsHalvesToEven(t *testing.T) {
 	}
 }
 
+// A part of an image, with all columns that count, has the square of the whole.
+func TestSquareOfPart(t *testing.T) {
+	t.Parallel()
+	for _, mode := range []Mode{ShortestCrop, Squash} {
+		whole := picture(90, 40)
+		plan, err := NewPlan(whole.W, whole.H, 20, mode, [3]uint8{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := bytes.Clone(plan.Square(whole, 0).Pix)
+		from, to := plan.Columns()
+		for _, left := range []int{from, 0, from / 2} {
+			if diff := cmp.Diff(want, plan.Square(columnsOf(whole, left, to), left).Pix); diff != "" {
+				t.Errorf("%s, columns %d..%d (-whole +part):\n%s", mode, left, to, diff)
+			}
+		}
+	}
+}
+
+func columnsOf(m Image, from, to int) Image {
+	out := New(to-from, m.H)
+	for y := range m.H {
+		copy(out.Pix[3*y*out.W:3*(y+1)*out.W], m.Pix[3*(y*m.W+from):])
+	}
+	return out
+}
+
 func BenchmarkShortestCrop(b *testing.B) {
 	src := picture(1280, 720)
+	plan, err := NewPlan(src.W, src.H, 336, ShortestCrop, [3]uint8{})
+	if err != nil {
+		b.Fatal(err)
+	}
 	for b.Loop() {
-		if _, err := Square(src, 336, ShortestCrop, [3]uint8{}); err != nil {
-			b.Fatal(err)
-		}
+		plan.Square(src, 0)
 	}
 }
 
@@ -87,8 +117,9 @@ func TestWeighEqualsGo(t *testing.T) {
 	for range 300 {
 		src := picture(1+rng.IntN(90), 1+rng.IntN(90))
 		across, down := someWindow(rng), someWindow(rng)
-		want := weighInGo(src, allTaps(src.W, across), allTaps(src.H, down))
-		if diff := cmp.Diff(want, resample(src, across, down)); diff != "" {
+		columns, rows := allTaps(src.W, across), allTaps(src.H, down)
+		want := weighInGo(src, columns, rows)
+		if diff := cmp.Diff(want, new(weigher).weigh(src, columns, rows)); diff != "" {
 			t.Fatalf("%dx%d to %v, %v (-Go +vectorised):\n%s", src.W, src.H, across, down, diff)
 		}
 	}

@@ -2,5 +2,8 @@
 
 package resize
 
+// weigher applies taps to images of one size.
+type weigher struct{}
+
 // weigh applies the taps to src: of columns, then of rows.
-func weigh(src Image, columns, rows []taps) Image { return weighInGo(src, columns, rows) }
+func (*weigher) weigh(src Image, columns, rows []taps) Image { return weighInGo(src, columns, rows) }

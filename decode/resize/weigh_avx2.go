@@ -12,20 +12,29 @@ import (
 	"golang.org/x/sys/cpu"
 )
 
-// weigh applies the taps to src: of columns, then of rows.
-func weigh(src Image, columns, rows []taps) Image {
+// weigher applies taps to images of one size. What it is laid out for the first
+// time is what it is for.
+type weigher struct {
+	across, down laid
+	narrow, out  []byte // after the columns, and the rows too
+}
+
+// weigh applies the taps to src: of columns, then of rows. Its result is valid until the next call.
+func (w *weigher) weigh(src Image, columns, rows []taps) Image {
 	if !cpu.X86.HasAVX2 {
 		return weighInGo(src, columns, rows)
 	}
 	first, last := rows[0].first, rows[len(rows)-1].end()
-	across, down := lay(columns, 0, src.W), lay(rows, first, last)
-	narrow := make([]byte, 3*len(columns)*(last-first+1)+overrun)
-	out := make([]byte, 3*len(columns)*len(rows)+overrun)
+	if w.out == nil {
+		w.across, w.down = lay(columns, 0, src.W), lay(rows, first, last)
+		w.narrow = make([]byte, 3*len(columns)*(last-first+1)+overrun)
+		w.out = make([]byte, 3*len(columns)*len(rows)+overrun)
+	}
 	C.winnow_across(cBytes(src.Pix), C.long(src.W*src.H), C.int(src.W), C.int(first), C.int(last-first),
-		C.int(len(columns)), across.span, &across.first[0], &across.weights[0], cBytes(narrow))
-	C.winnow_down(cBytes(narrow), C.int(len(columns)),
-		C.int(len(rows)), down.span, &down.first[0], &down.weights[0], cBytes(out))
-	return Image{W: len(columns), H: len(rows), Pix: out[:3*len(columns)*len(rows)]}
+		C.int(len(columns)), w.across.span, &w.across.first[0], &w.across.weights[0], cBytes(w.narrow))
+	C.winnow_down(cBytes(w.narrow), C.int(len(columns)),
+		C.int(len(rows)), w.down.span, &w.down.first[0], &w.down.weights[0], cBytes(w.out))
+	return Image{W: len(columns), H: len(rows), Pix: w.out[:3*len(columns)*len(rows)]}
 }
 
 const overrun = 8 // bytes that vectors read and write past the last

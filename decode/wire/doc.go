@@ -5,6 +5,7 @@
 //
 //	stdin    one Request, JSON, to the end of the stream
 //	fd 3     a stream socket: the child asks for ranges of the source, the parent answers (ranges.go)
+//	fd 4     the source itself, open for reading, where Request.Local says so: then nothing is asked (opened.go)
 //	stdout   one result: a clip with its trailer, or a trailer alone (result.go)
 //	stderr   free text, shown when the child dies without a result
 //

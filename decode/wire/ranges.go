@@ -81,6 +81,9 @@ func (r *Ranges) ReadAt(p []byte, off int64) (int, error) {
 	return n, nil
 }
 
+// Grain is how many bytes cost about as much to ask for as a few.
+func (r *Ranges) Grain() int { return 128 << 10 }
+
 // Err is what ended the protocol, if something did.
 func (r *Ranges) Err() error {
 	r.mu.Lock()

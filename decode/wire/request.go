@@ -19,6 +19,7 @@ const maxRequest = 1 << 20
 type Request struct {
 	V            int        `json:"v"`
 	Size         int64      `json:"size"`                    // of the source, bytes
+	Local        bool       `json:"local,omitempty"`         // fd 4 is the source
 	Container    string     `json:"container,omitempty"`     // a hint: the file name's extension, as ".mp4"
 	Start        *float64   `json:"start,omitempty"`         // seconds from the first frame; nil: the first frame
 	End          *float64   `json:"end,omitempty"`           // seconds from the first frame, included; nil: the last frame
@@ -28,6 +29,7 @@ type Request struct {
 	Limits       job.Limits `json:"limits"`                  // zero fields: their defaults
 	AllowPartial bool       `json:"allow_partial,omitempty"` // good frames of a damaged video are a clip, marked as degraded
 	Hwaccel      Hwaccel    `json:"hwaccel,omitempty"`       // default HwaccelNone
+	Threads      int        `json:"threads,omitempty"`       // groups of pictures decoded at once, at most; default 1. The clip is the same
 }
 
 // Sampling says which frames a clip has.
@@ -60,6 +62,9 @@ type Image struct {
 // MaxSize bounds Image.Size.
 const MaxSize = 4096
 
+// MaxThreads bounds Threads.
+const MaxThreads = 64
+
 // WithDefaults fills in what was left out.
 func (r Request) WithDefaults() Request {
 	if r.Sampling.Strategy == "" {
@@ -73,6 +78,9 @@ func (r Request) WithDefaults() Request {
 	}
 	if r.Hwaccel == "" {
 		r.Hwaccel = HwaccelNone
+	}
+	if r.Threads == 0 {
+		r.Threads = 1
 	}
 	r.Limits = job.Spec{Limits: r.Limits}.WithDefaults().Limits
 	return r
@@ -98,6 +106,7 @@ func (r Request) Validate() error {
 		{slices.Contains(resizes(), r.Image.Resize), fmt.Sprintf("image.resize: %q: want one of %v", r.Image.Resize, resizes())},
 		{slices.Contains(job.Colors(), r.Color), fmt.Sprintf("color: %q: want one of %v", r.Color, job.Colors())},
 		{r.Hwaccel.Validate() == nil, fmt.Sprint(r.Hwaccel.Validate())},
+		{1 <= r.Threads && r.Threads <= MaxThreads, fmt.Sprintf("threads: %d: want 1 to %d", r.Threads, MaxThreads)},
 		{r.Limits.Pixels > 0, "limits.pixels: want more than 0"},
 		{r.Limits.Duration > 0, "limits.duration: want more than 0"},
 		{r.Limits.Bytes > 0, "limits.bytes: want more than 0"},

@@ -20,7 +20,7 @@ func TestRequestDefaults(t *testing.T) {
 	}
 	want := Request{
 		V: 1, Size: 9, Sampling: Sampling{Strategy: job.StrategyUniform, Count: 8},
-		Image: Image{Size: 96, Resize: ShortestCrop}, Color: job.ColorTagged, Hwaccel: HwaccelNone,
+		Image: Image{Size: 96, Resize: ShortestCrop}, Color: job.ColorTagged, Hwaccel: HwaccelNone, Threads: 1,
 		Limits: job.Spec{Limits: job.Limits{Wall: 5 * time.Second}}.WithDefaults().Limits,
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -33,7 +33,7 @@ func TestRequestIsWrittenAsRead(t *testing.T) {
 	start, end := 1.5, 2.25
 	want := Request{
 		V: Version, Size: 1 << 40, Container: ".webm", Start: &start, End: &end,
-		Sampling: Sampling{Count: 3}, Image: Image{Resize: Pad, Fill: [3]uint8{1, 2, 255}}, AllowPartial: true, Hwaccel: HwaccelVAAPI,
+		Sampling: Sampling{Count: 3}, Image: Image{Resize: Pad, Fill: [3]uint8{1, 2, 255}}, AllowPartial: true, Hwaccel: HwaccelVAAPI, Threads: 4, Local: true,
 	}.WithDefaults()
 	var text strings.Builder
 	if err := WriteRequest(&text, want); err != nil {

@@ -19,8 +19,9 @@ import (
 //	8       8     N: length of the clip, little-endian; 0 with a failure
 //	16      N     the clip, a safetensors file (clip.go)
 //	16+N    4     M: length of the trailer, little-endian, at most 64 KiB
-//	20+N    M     the trailer, JSON: {"v":1,"crc32c":…} or {"v":1,"failure":{…}}
+//	20+N    M     the trailer, JSON: {"v":1,"crc32c":…,"read":…} or {"v":1,"failure":{…}}
 //
+// read is how many bytes of the source the child read by itself, if any.
 // Nothing follows. A result that ends early, or whose checksum (CRC-32C of the
 // clip) differs, is none.
 
@@ -33,13 +34,14 @@ const (
 type trailer struct {
 	V       int          `json:"v"`
 	CRC32C  uint32       `json:"crc32c"`
+	Read    int64        `json:"read,omitempty"`
 	Failure *job.Failure `json:"failure,omitempty"`
 }
 
 func castagnoli() *crc32.Table { return crc32.MakeTable(crc32.Castagnoli) }
 
-// WriteClip writes the result that holds clip.
-func WriteClip(w io.Writer, clip *tensor.File) error {
+// WriteClip writes the result that holds clip, made of read bytes of an open file.
+func WriteClip(w io.Writer, clip *tensor.File, read int64) error {
 	body, err := tensor.Body(clip)
 	if err != nil {
 		return fmt.Errorf("write clip: %w", err)
@@ -51,7 +53,7 @@ func WriteClip(w io.Writer, clip *tensor.File) error {
 	if _, err := io.Copy(io.MultiWriter(w, sum), body); err != nil {
 		return fmt.Errorf("write clip: %w", err)
 	}
-	return writeTrailer(w, trailer{V: Version, CRC32C: sum.Sum32()})
+	return writeTrailer(w, trailer{V: Version, CRC32C: sum.Sum32(), Read: read})
 }
 
 // WriteFailure writes the result that is a failure.
@@ -81,29 +83,29 @@ func writeTrailer(w io.Writer, t trailer) error {
 	return nil
 }
 
-// ReadResult reads a result of at most maxBytes of clip, which it may allocate before they arrive. It returns the clip's bytes, or
-// the *job.Failure that the child ended with; any other error means that there is no result.
-func ReadResult(r io.Reader, maxBytes int64) ([]byte, error) {
+// ReadResult reads a result of at most maxBytes of clip, which it may allocate before they arrive. It returns the clip's bytes and
+// how many the child read of an open file, or the *job.Failure that it ended with; any other error means that there is no result.
+func ReadResult(r io.Reader, maxBytes int64) (clip []byte, read int64, err error) {
 	n, err := readHead(r, maxBytes)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
-	clip := make([]byte, n) // at once: growing it would hold the clip twice
+	clip = make([]byte, n) // at once: growing it would hold the clip twice
 	if _, err := io.ReadFull(r, clip); err != nil {
-		return nil, fmt.Errorf("result: clip: %w", err)
+		return nil, 0, fmt.Errorf("result: clip: %w", err)
 	}
 	t, err := readTrailer(r)
 	switch {
 	case err != nil:
-		return nil, fmt.Errorf("result: trailer: %w", err)
+		return nil, 0, fmt.Errorf("result: trailer: %w", err)
 	case t.V != Version:
-		return nil, job.Fail(job.StageDecode, job.InternalVersion, "decode result of version %d, this build reads version %d", t.V, Version)
+		return nil, 0, job.Fail(job.StageDecode, job.InternalVersion, "decode result of version %d, this build reads version %d", t.V, Version)
 	case t.Failure != nil:
-		return nil, t.Failure
+		return nil, 0, t.Failure
 	case n == 0 || t.CRC32C != crc32.Checksum(clip, castagnoli()):
-		return nil, fmt.Errorf("result: checksum of %d bytes differs", n)
+		return nil, 0, fmt.Errorf("result: checksum of %d bytes differs", n)
 	}
-	return clip, nil
+	return clip, t.Read, nil
 }
 
 func readHead(r io.Reader, maxBytes int64) (int64, error) {

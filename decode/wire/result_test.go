@@ -27,7 +27,7 @@ func smallInfo() Info {
 func written(t testing.TB, f *tensor.File) []byte {
 	t.Helper()
 	var b bytes.Buffer
-	if err := WriteClip(&b, f); err != nil {
+	if err := WriteClip(&b, f, 5); err != nil {
 		t.Fatal(err)
 	}
 	return b.Bytes()
@@ -36,9 +36,9 @@ func written(t testing.TB, f *tensor.File) []byte {
 func TestClipIsReadAsWritten(t *testing.T) {
 	t.Parallel()
 	file := small()
-	got, err := ReadResult(bytes.NewReader(written(t, file)), 1<<20)
-	if err != nil {
-		t.Fatal(err)
+	got, read, err := ReadResult(bytes.NewReader(written(t, file)), 1<<20)
+	if err != nil || read != 5 {
+		t.Fatal(read, err)
 	}
 	clip, err := ParseClip(got)
 	if err != nil {
@@ -66,7 +66,7 @@ func TestFailureIsReadAsWritten(t *testing.T) {
 	if err := WriteFailure(&b, want); err != nil {
 		t.Fatal(err)
 	}
-	_, err := ReadResult(&b, 0)
+	_, _, err := ReadResult(&b, 0)
 	var got *job.Failure
 	if !errors.As(err, &got) {
 		t.Fatal(err)
@@ -81,19 +81,19 @@ func TestResultIsWholeOrNone(t *testing.T) {
 	t.Parallel()
 	whole := written(t, small())
 	for n := range whole {
-		if _, err := ReadResult(bytes.NewReader(whole[:n]), 1<<20); err == nil {
+		if _, _, err := ReadResult(bytes.NewReader(whole[:n]), 1<<20); err == nil {
 			t.Fatalf("%d of %d bytes were taken for a result", n, len(whole))
 		}
 		changed := bytes.Clone(whole)
 		changed[n] ^= 1
-		if clip, err := ReadResult(bytes.NewReader(changed), 1<<20); err == nil && !bytes.Contains(whole, clip) {
+		if clip, _, err := ReadResult(bytes.NewReader(changed), 1<<20); err == nil && !bytes.Contains(whole, clip) {
 			t.Fatalf("a change of byte %d went unnoticed", n)
 		}
 	}
-	if _, err := ReadResult(bytes.NewReader(append(whole, 0)), 1<<20); err == nil {
+	if _, _, err := ReadResult(bytes.NewReader(append(whole, 0)), 1<<20); err == nil {
 		t.Error("a byte after the trailer went unnoticed")
 	}
-	if _, err := ReadResult(bytes.NewReader(whole), 16); err == nil {
+	if _, _, err := ReadResult(bytes.NewReader(whole), 16); err == nil {
 		t.Error("a clip over the limit was read")
 	}
 }
@@ -137,7 +137,7 @@ func FuzzReadResult(f *testing.F) {
 	}
 	f.Add(failed.Bytes())
 	f.Fuzz(func(t *testing.T, result []byte) {
-		clip, err := ReadResult(bytes.NewReader(result), 1<<20)
+		clip, _, err := ReadResult(bytes.NewReader(result), 1<<20)
 		if err != nil {
 			return
 		}

@@ -9,16 +9,11 @@ second run is answered from the artifacts of the first. Progress goes to stderr.
 """
 
 import argparse
-import datetime
-import os
-import shlex
-import sys
 import time
-from pathlib import Path
 
 import numpy as np
 
-from bench import figures, runs
+from bench import figures, report, runs
 
 # Declared before any result was seen; points are points of accuracy.
 ALL_TOKENS = 95.0  # per cent right with all tokens, at least
@@ -34,19 +29,17 @@ BOTH = [{"method": "rediprune", "keep": KEEP, "query": q} for q in ("prompt", "q
 PRUNINGS = [{"method": "none"}, *BOTH, *({"method": m, "keep": KEEP} for m in ("diverse", "relevant", "uniform")),
             *({"method": "random", "keep": KEEP, "seed": s} for s in SEEDS)]
 SIGHTS = ["brief", "persistent", "nothing to see"]
-ROOT = Path(__file__).resolve().parents[2]
 
 
 def main():
     args = arguments()
-    args.work.mkdir(parents=True, exist_ok=True)
-    began, winnow = time.time(), runs.Winnow(args.winnow.resolve(), args.work.resolve(), args.bundle.resolve())
+    began, winnow = time.time(), runs.Winnow(args)
     folder, grey = (runs.clips(winnow.work, args.questions, g) for g in (False, True))
     lines = runs.manifest(folder)
     records = winnow.run("bench", folder / "manifest.jsonl", PRUNINGS)
     blind = winnow.run("bench-grey", grey / "manifest.jsonl", [{"method": "none"}])["none"]
     other = winnow.run("bench-swapped", runs.swapped(folder, runs.manifest(folder)), BOTH)
-    header(winnow, lines, records, began)
+    print(report.header("Benchmark", winnow, lines, began))
     thresholds(lines, records, blind)
     methods(winnow, lines, records)
     swap(winnow, lines, records, other)
@@ -56,27 +49,12 @@ def main():
 def arguments():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("--questions", type=int, default=1040, help=f"held-out questions, {runs.PER_CLIP} a clip (default %(default)s)")
-    p.add_argument("--work", type=Path, default=ROOT / ".winnow/bench", help="clips, jobs and winnow's state (default .winnow/bench)")
-    p.add_argument("--bundle", type=Path, default=ROOT / "deploy/bundle/demo", help="the bundle measured (default deploy/bundle/demo)")
-    p.add_argument("--winnow", type=Path, default=ROOT / "bin/winnow", help="the program (default bin/winnow)")
+    runs.add_arguments(p)
     return p.parse_args()
 
 
 def table(head, rows):
-    print("\n| " + " | ".join(head) + " |\n|" + "---|" * len(head))
-    for row in rows:
-        print("| " + " | ".join(f"{x:.1f}" if isinstance(x, float) else str(x) for x in row) + " |")
-
-
-def header(winnow, lines, records, began):
-    models = [x.split(":", 1)[1].strip() for x in Path("/proc/cpuinfo").read_text().splitlines() if x.startswith("model name")]
-    model = next(r["model"] for r in records["none"].values() if r["status"] == "ok")
-    failed = sum(r["status"] != "ok" for rs in records.values() for r in rs.values())
-    print(f"## Benchmark: {len(lines)} held-out questions about {len({x['video'] for x in lines})} clips\n")
-    print(f"- command: `{shlex.join(['python3', *sys.argv])}`")
-    print(f"- {datetime.date.today()}, {time.time() - began:.0f} s wall, {os.cpu_count()} cores, {models[0] if models else 'unknown processor'}")
-    print(f"- {winnow.version()}; bundle {model['bundle']} `{model['digest'][:12]}`, {model['engine']}")
-    print(f"- clip seed {runs.CLIP_SEED}; failed records, counted as wrong: {failed}")
+    print("\n" + report.table(head, rows))
 
 
 def thresholds(lines, records, blind):

@@ -39,21 +39,29 @@ func Open(ctx context.Context, dir string) (*Bundle, error) {
 	return b, nil
 }
 
-func (b *Bundle) open() error {
-	text, err := os.ReadFile(b.Path(TokenizerFile))
-	if err != nil {
+func (b *Bundle) open() (err error) {
+	if b.template, err = parseTemplate(b.Template, b.FramePrefix, b.FrameSuffix); err != nil || b.Pictures() {
 		return err
 	}
-	if b.tokenizer, err = ReadTokenizer(text); err != nil {
-		return err
-	}
-	if b.template, err = parseTemplate(b.Template, b.FramePrefix, b.FrameSuffix); err != nil {
+	if b.tokenizer, err = b.readTokenizer(); err != nil {
 		return err
 	}
 	if b.embeddings, err = openEmbeddings(b.Path(EmbeddingsFile), b.Newline != NewlineNone); err != nil {
 		return err
 	}
 	return b.agree()
+}
+
+func (b *Bundle) readTokenizer() (*Tokenizer, error) {
+	name := b.tokenizerFile()
+	text, err := os.ReadFile(b.Path(name))
+	if err != nil {
+		return nil, err
+	}
+	if name == ModelFile {
+		return readSentencePiece(text)
+	}
+	return ReadTokenizer(text)
 }
 
 // Close closes the embedding table.

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -66,7 +67,7 @@ func testManifest() Manifest {
 			Prompt:  "USER: {n} frames.{frames} {question}{options} ASSISTANT:",
 			Options: "{list}\nAnswer with the option's letter.", Option: "\n{letter}. {text}",
 		},
-		Tokenize: TokenizePerSide, LetterIDs: []int32{36, 37, 38}, BOS: &bos, EOS: []int32{2},
+		Tokenize: TokenizePerSide, LetterIDs: []int32{37, 38, 39}, BOS: &bos, EOS: []int32{2},
 		RoPE: RoPE{Theta: 1e4, Type: "default", Factor: 1}, Context: 100,
 		Dims: Dims{
 			Vision:    VisionDims{Tokens: 5, Patch: 48, Layers: 1, Hidden: 8, Intermediate: 16},
@@ -170,6 +171,7 @@ func TestOpenRefusesPartsThatDoNotBelongTogether(t *testing.T) {
 	}{
 		{func(m *Manifest) { m.EOS = []int32{5000} }, "5000"},
 		{func(m *Manifest) { m.LetterIDs[0] = -1 }, "-1"},
+		{func(m *Manifest) { m.LetterIDs[1]-- }, `letter_ids[1] is token 37, "A" in tokenizer.json, but stands for "B"`},
 		{func(m *Manifest) { m.Template.Prompt = "{question}" }, "{frames} exactly once"},
 		{func(m *Manifest) { m.Template.Prompt = "{frames}{frames}" }, "{frames} exactly once"},
 		{func(m *Manifest) { m.Template.Prompt = "{frames}{answer}" }, "unknown field {answer}"},
@@ -180,6 +182,80 @@ func TestOpenRefusesPartsThatDoNotBelongTogether(t *testing.T) {
 		_, err := Open(t.Context(), writeBundle(t, test.change))
 		wantBundleFailure(t, err, test.want)
 	}
+}
+
+// putFile puts a file into the bundle in dir, in the place of another, and says so in its manifest.
+func putFile(t *testing.T, dir, old, name string, content []byte, change func(*Manifest)) {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(dir, ManifestFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := ReadManifest(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	delete(m.Files, old)
+	sum := sha256.Sum256(content)
+	m.Files[name] = File{SHA256: hex.EncodeToString(sum[:]), Size: int64(len(content))}
+	change(m)
+	if text, err = json.Marshal(m); err != nil {
+		t.Fatal(err)
+	}
+	writeFile(t, dir, name, content)
+	writeFile(t, dir, ManifestFile, text)
+}
+
+func TestOpenRefusesATokenWithoutARow(t *testing.T) {
+	t.Parallel()
+	for _, rows := range []int{900, 5} {
+		dir := writeBundle(t, nil)
+		putFile(t, dir, EmbeddingsFile, EmbeddingsFile, testEmbeddings(t, rows), func(*Manifest) {})
+		_, err := Open(t.Context(), dir)
+		wantBundleFailure(t, err, `tokenizer.json: token 900 "<|end" has no row`, EmbeddingsFile, strconv.Itoa(rows))
+	}
+	dir := writeBundle(t, nil)
+	added := []any{map[string]any{"id": 901, "content": "<new>", "special": true}}
+	putFile(t, dir, TokenizerFile, TokenizerFile, edit(t, "added_tokens", added), func(*Manifest) {})
+	_, err := Open(t.Context(), dir)
+	wantBundleFailure(t, err, `tokenizer.json: token 901 "<new>" has no row`)
+}
+
+func TestOpenReadsATokenizerModel(t *testing.T) {
+	t.Parallel()
+	model := readTestdata(t, filepath.Join("families", ModelFile))
+	letters := func(m *Manifest) {
+		m.Tokenize, m.LetterIDs = TokenizeWhole, nil
+		m.Dims.Language.Vocab = 2600
+	}
+	dir := writeBundle(t, nil)
+	putFile(t, dir, TokenizerFile, ModelFile, model, letters)
+	_, err := Open(t.Context(), dir)
+	wantBundleFailure(t, err, ModelFile+": token 2599", "901")
+	putFile(t, dir, EmbeddingsFile, EmbeddingsFile, testEmbeddings(t, 2600), letters)
+	b, err := Open(t.Context(), dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(families()[4].read(t).Encode("circle"), b.Tokenizer().Encode("circle")); diff != "" {
+		t.Errorf("ids (-want +got):\n%s", diff)
+	}
+	if err := b.Close(); err != nil {
+		t.Error(err)
+	}
+	putFile(t, dir, "", TokenizerFile, readTestdata(t, TokenizerFile), letters)
+	_, err = Open(t.Context(), dir)
+	wantBundleFailure(t, err, `files: unexpected "tokenizer.json"`)
+}
+
+func TestOpenRefusesWholePromptsThatASpaceBegins(t *testing.T) {
+	t.Parallel()
+	dir := writeBundle(t, nil)
+	llama2 := readTestdata(t, filepath.Join("families", "llama2.json"))
+	putFile(t, dir, EmbeddingsFile, EmbeddingsFile, testEmbeddings(t, 2604), func(*Manifest) {})
+	putFile(t, dir, TokenizerFile, TokenizerFile, llama2, func(m *Manifest) { m.LetterIDs, m.Tokenize = nil, TokenizeWhole })
+	_, err := Open(t.Context(), dir)
+	wantBundleFailure(t, err, `tokenize "hf" is not supported`, "Metaspace")
 }
 
 func TestVerifyStopsWhenCanceled(t *testing.T) {
@@ -204,6 +280,45 @@ func TestOpenRemote(t *testing.T) {
 	}
 	_, err := Open(t.Context(), writeBundle(t, func(m *Manifest) { delete(m.Files, DecoderFile) }))
 	wantBundleFailure(t, err, DecoderFile)
+}
+
+// A bundle whose model is shown frames has no files, and takes no pruning.
+func TestOpenPictures(t *testing.T) {
+	t.Parallel()
+	pictures := func(m *Manifest) {
+		*m = Manifest{
+			V: Version, Name: "api", Files: map[string]File{}, Image: m.Image, Grid: [2]int{1, 1},
+			Layout: PerFrame, FramePrefix: "at {time_s}:", FrameSuffix: ";", Newline: NewlineNone, Frames: m.Frames, Images: ImageIsFrame,
+			Template: m.Template, Language: &Language{Remote: true, Model: "gpt", Input: InputFrames},
+		}
+	}
+	b := openBundle(t, pictures)
+	if !b.Pictures() || b.Tokens() != 1 || b.Options() != len(Letters) {
+		t.Errorf("pictures %v, %d tokens a frame, %d options", b.Pictures(), b.Tokens(), b.Options())
+	}
+	want := []Part{
+		{Text: "USER: 2 frames.at 1.00:"}, {Frame: 0}, {Text: ";at 2.50:"}, {Frame: 1},
+		{Text: "; What?\nA. red\nB. blue\nAnswer with the option's letter. ASSISTANT:"},
+	}
+	got := b.Parts(Question{Text: "What?", Options: []string{"red", "blue"}, Times: []float64{1, 2.5}})
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("parts (-want +got):\n%s", diff)
+	}
+	if err := b.Prunes(job.Prunings{{Method: "none"}}); err != nil {
+		t.Error(err)
+	}
+	if err := b.Prunes(job.Prunings{{Method: "none"}, {Method: "rediprune"}}); err == nil || !strings.Contains(err.Error(), "want none") {
+		t.Errorf("rediprune of images: %v", err)
+	}
+	for name, change := range map[string]func(*Manifest){
+		"files":   func(m *Manifest) { m.Files[VisionFile] = File{} },
+		"grid":    func(m *Manifest) { m.Grid = [2]int{2, 2} },
+		"input":   func(m *Manifest) { m.Language.Input = "audio" },
+		"newline": func(m *Manifest) { m.Newline = NewlineFrame },
+	} {
+		_, err := Open(t.Context(), writeBundle(t, func(m *Manifest) { pictures(m); change(m) }))
+		wantBundleFailure(t, err, name)
+	}
 }
 
 func TestReadManifestIsStrict(t *testing.T) {

@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+
+	"github.com/winnow-video/winnow/workflows/job"
 )
 
 // Version is the version of bundle.json that this package reads.
@@ -57,7 +59,25 @@ type Language struct {
 	Remote   bool   `json:"remote"`   // true
 	Model    string `json:"model"`    // as the server names it
 	Revision string `json:"revision"` // of its weights; empty if unknown. No server tells: it is the bundle's word
+	Input    Input  `json:"input,omitempty"`
 }
+
+// Title is the model with its revision, as records name it.
+func (l *Language) Title() string {
+	if l.Revision == "" {
+		return l.Model
+	}
+	return l.Model + "@" + l.Revision
+}
+
+// Input is what a remote language model is sent.
+type Input string
+
+// The inputs.
+const (
+	InputEmbeds Input = ""       // the prompt's rows: pruned, projected and assembled here
+	InputFrames Input = "frames" // text and frames as images; the model encodes them itself, so nothing is pruned
+)
 
 // File is a file's content.
 type File struct {
@@ -165,6 +185,29 @@ func ReadManifest(text []byte) (*Manifest, error) {
 
 // Remote says whether a server runs the language model.
 func (m *Manifest) Remote() bool { return m.Language != nil }
+
+// Pictures says whether the language model is shown frames as images. Such a
+// bundle has no files: its one token a frame stands for the frame.
+func (m *Manifest) Pictures() bool { return m.Remote() && m.Language.Input == InputFrames }
+
+// Options is how many options an item can have.
+func (m *Manifest) Options() int {
+	if m.Pictures() {
+		return len(Letters)
+	}
+	return len(m.LetterIDs)
+}
+
+// Prunes refuses a pruning setting that cannot be had: a model that is shown
+// frames as images never sees tokens that were chosen here.
+func (m *Manifest) Prunes(p job.Prunings) error {
+	for _, one := range p {
+		if m.Pictures() && one.Method != "none" {
+			return fmt.Errorf("prune.method: %s prunes tokens, but the language model of %s is shown whole frames as images: want none", one.Method, m.Name)
+		}
+	}
+	return nil
+}
 
 // Tokens is P, the visual tokens of one frame that are selected from.
 func (m *Manifest) Tokens() int { return m.ExtraLeading + m.Grid[0]*m.Grid[1] }

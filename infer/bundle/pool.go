@@ -42,22 +42,22 @@ func (m *Manifest) Projected(frames, visual int) int {
 	return min(4*visual, frames*m.PoolAfter.From)
 }
 
-// Part is a row and its share of a weighted sum of rows.
-type Part struct {
+// Source is a row and its share of a weighted sum of rows.
+type Source struct {
 	Row    int
 	Weight float32
 }
 
-// parts is what row i, of T·P, is made of, in rows of T·P′.
-func (p *PoolAfter) parts(i int) []Part {
+// sources is what row i, of T·P, is made of, in rows of T·P′.
+func (p *PoolAfter) sources(i int) []Source {
 	frame, cell := i/len(p.Src), i%len(p.Src)
-	var parts []Part
+	var sources []Source
 	for j, weight := range p.Weight[cell] {
 		if weight != 0 {
-			parts = append(parts, Part{frame*p.From + p.Src[cell][j], weight})
+			sources = append(sources, Source{frame*p.From + p.Src[cell][j], weight})
 		}
 	}
-	return parts
+	return sources
 }
 
 // Pool makes the tokens [T,P,D] that are selected from of the tower's, [T,P′,D].
@@ -71,9 +71,9 @@ func (p *PoolAfter) Pool(tower tensor.Dense[tensor.Float16]) (tensor.Dense[tenso
 	sum, row := make([]float32, d), make([]float32, d)
 	for i := range tower.Shape[0] * len(p.Src) {
 		clear(sum)
-		for _, part := range p.parts(i) {
-			tensor.Widen(row, rows.Row(part.Row))
-			add(sum, row, part.Weight)
+		for _, source := range p.sources(i) {
+			tensor.Widen(row, rows.Row(source.Row))
+			add(sum, row, source.Weight)
 		}
 		tensor.Narrow(pooled.Data[i*d:(i+1)*d], sum)
 	}
@@ -103,13 +103,13 @@ type Mixture struct {
 
 // Mix is what the projector has to read for kept tokens, each made of rows of
 // T·P: tower tokens [R,D], each once and ascending, and how they are mixed.
-func (p *PoolAfter) Mix(tower tensor.Dense[tensor.Float16], kept [][]Part) (tensor.Dense[tensor.Float16], *Mixture, error) {
+func (p *PoolAfter) Mix(tower tensor.Dense[tensor.Float16], kept [][]Source) (tensor.Dense[tensor.Float16], *Mixture, error) {
 	m, used := &Mixture{}, []int{}
-	for of, parts := range kept {
-		for _, pooled := range parts {
-			for _, part := range p.parts(pooled.Row) {
-				used = append(used, part.Row)
-				m.add(of, part.Row, pooled.Weight*part.Weight)
+	for of, sources := range kept {
+		for _, pooled := range sources {
+			for _, source := range p.sources(pooled.Row) {
+				used = append(used, source.Row)
+				m.add(of, source.Row, pooled.Weight*source.Weight)
 			}
 		}
 	}

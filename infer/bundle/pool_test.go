@@ -8,14 +8,14 @@ import (
 	"github.com/winnow-video/winnow/infer/tensor"
 )
 
-// halves pools three rows to two, neighbours by half each.
-func halves() *PoolAfter {
+// pairs pools three rows to two, neighbours by half each.
+func pairs() *PoolAfter {
 	return &PoolAfter{
 		From: 3, Src: [][4]int{{0, 1, 0, 0}, {1, 2, 0, 0}}, Weight: [][4]float32{{0.5, 0.5}, {0.25, 0.75}},
 	}
 }
 
-// towerOf is a tower's tokens of frames of halves, one value each: 0, 4, 8, …
+// towerOf is a tower's tokens of frames of pairs, one value each: 0, 4, 8, …
 func towerOf(frames int) tensor.Dense[tensor.Float16] {
 	tower := tensor.New[tensor.Float16](frames, 3, 1)
 	for i := range tower.Data {
@@ -32,7 +32,7 @@ func floats(d tensor.Dense[tensor.Float16]) []float32 {
 
 func TestPool(t *testing.T) {
 	t.Parallel()
-	pooled, err := halves().Pool(towerOf(2))
+	pooled, err := pairs().Pool(towerOf(2))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -48,7 +48,7 @@ func TestProjected(t *testing.T) {
 	t.Parallel()
 	m := &Manifest{}
 	plain := m.Projected(2, 4)
-	m.PoolAfter = halves()
+	m.PoolAfter = pairs()
 	if few, all := m.Projected(2, 1), m.Projected(2, 4); plain != 4 || few != 4 || all != 6 {
 		t.Errorf("%d without pooling, %d of one row, %d of all: want 4, 4 and 6", plain, few, all)
 	}
@@ -56,7 +56,7 @@ func TestProjected(t *testing.T) {
 
 func TestPoolRefusesOtherTokens(t *testing.T) {
 	t.Parallel()
-	if _, err := halves().Pool(tensor.New[tensor.Float16](2, 4, 1)); err == nil {
+	if _, err := pairs().Pool(tensor.New[tensor.Float16](2, 4, 1)); err == nil {
 		t.Error("tokens of four rows a frame were pooled as three")
 	}
 }
@@ -64,7 +64,7 @@ func TestPoolRefusesOtherTokens(t *testing.T) {
 // A pick, and a token merged of two in different frames: what they share is read once.
 func TestMix(t *testing.T) {
 	t.Parallel()
-	tokens, m, err := halves().Mix(towerOf(2), [][]Part{{{1, 1}}, {{0, 0.5}, {3, 0.5}}})
+	tokens, m, err := pairs().Mix(towerOf(2), [][]Source{{{1, 1}}, {{0, 0.5}, {3, 0.5}}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -85,7 +85,7 @@ func TestMix(t *testing.T) {
 
 func TestMixtureIsStored(t *testing.T) {
 	t.Parallel()
-	_, m, err := halves().Mix(towerOf(1), [][]Part{{{0, 1}}, {{1, 1}}})
+	_, m, err := pairs().Mix(towerOf(1), [][]Source{{{0, 1}}, {{1, 1}}})
 	if err != nil {
 		t.Fatal(err)
 	}

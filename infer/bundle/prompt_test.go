@@ -153,7 +153,7 @@ func TestPromptTextIsTheUsersAlone(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, id := range p.Tail() {
-		if b.Tokenizer().special[id] {
+		if b.Tokenizer().tokens[id].special {
 			t.Errorf("the question put special token %d into the prompt", id)
 		}
 	}

@@ -1,23 +1,26 @@
 package bundle
 
-import (
-	"fmt"
-	"regexp"
-	"strings"
-)
-
-// Tokenizer turns text into token ids and back: byte-level BPE as the
-// `tokenizers` library reads it from a tokenizer.json. It is safe for concurrent use.
+// Tokenizer turns text into token ids and back: the BPE of a tokenizer.json, byte-level
+// or with byte fallback, or of a SentencePiece tokenizer.model. It is safe for concurrent use.
 //
-// No beginning or end token is added: the prompt says where those stand.
+// Ids are those that Hugging Face's tokenizers makes of the same file. No beginning
+// or end token is added: the prompt says where those stand.
 type Tokenizer struct {
-	splitter splitter
-	bytes    [256]int32 // ids of single bytes
-	merges   map[pair]merge
-	text     map[int32]string // bytes of an id; specials as written
-	added    map[string]int32
-	special  map[int32]bool
-	marks    *regexp.Regexp // any added token, the longest first; nil without one
+	file      string // what it was read from, for errors
+	plain     added  // tokens found in text as written
+	normalize normalizer
+	marked    added // tokens found in normalised text
+	split     splitter
+	model     bpe
+	tokens    map[int32]token
+	decoder   decoder
+}
+
+// token is what an id stands for.
+type token struct {
+	text    string
+	raw     bool // text is bytes: part of a character, maybe
+	special bool // left out of answers
 }
 
 // Text is a stretch of a prompt. In literal text (a template's) added tokens such
@@ -28,7 +31,8 @@ type Text struct {
 	Literal bool
 }
 
-// Encode returns the ids of s, added tokens recognised. Bytes that are no UTF-8 become U+FFFD.
+// Encode returns the ids of s, added tokens recognised. Bytes that are no UTF-8
+// become U+FFFD, one for each maximal part, as Python's errors="replace" has it.
 func (t *Tokenizer) Encode(s string) []int32 {
 	return t.EncodeTexts([]Text{{Text: s, Literal: true}})
 }
@@ -36,70 +40,44 @@ func (t *Tokenizer) Encode(s string) []int32 {
 // EncodeTexts returns the ids of the texts as one string: pieces and merges cross their borders.
 func (t *Tokenizer) EncodeTexts(texts []Text) []int32 {
 	var ids []int32
-	var plain strings.Builder
-	flush := func() {
-		ids = append(ids, t.encodePlain(plain.String())...)
-		plain.Reset()
-	}
-	for _, text := range texts {
-		rest := text.Text
-		for at := t.mark(text.Literal, rest); at != nil; at = t.mark(text.Literal, rest) {
-			plain.WriteString(rest[:at[0]])
-			flush()
-			ids = append(ids, t.added[rest[at[0]:at[1]]])
-			rest = rest[at[1]:]
+	first := true // nothing was read yet
+	for _, outer := range t.plain.cut(join(texts)) {
+		if outer.token != none {
+			ids, first = append(ids, outer.token), false
+			continue
 		}
-		plain.WriteString(rest)
-	}
-	flush()
-	return ids
-}
-
-// mark finds the first added token in literal text.
-func (t *Tokenizer) mark(literal bool, s string) []int {
-	if !literal || t.marks == nil {
-		return nil
-	}
-	return t.marks.FindStringIndex(s)
-}
-
-func (t *Tokenizer) encodePlain(s string) []int32 {
-	var ids []int32
-	for _, piece := range t.splitter.split(strings.ToValidUTF8(s, "\ufffd")) {
-		ids = append(ids, mergePairs(t.byteIDs(piece), t.merges)...)
+		for _, run := range t.marked.cut(t.normalize(outer.text)) {
+			if run.token != none {
+				ids = append(ids, run.token)
+			} else {
+				ids = t.appendRun(ids, run.text.String(), first)
+			}
+			first = false
+		}
 	}
 	return ids
 }
 
-func (t *Tokenizer) byteIDs(piece string) []int32 {
-	ids := make([]int32, len(piece))
-	for i := range len(piece) {
-		ids[i] = t.bytes[piece[i]]
+// appendRun appends the ids of text without added tokens.
+func (t *Tokenizer) appendRun(ids []int32, text string, first bool) []int32 {
+	for _, piece := range t.split.split(text, first) {
+		ids = append(ids, t.model.encode(piece)...)
 	}
 	return ids
-}
-
-// Decode returns the text of ids, special tokens left out. Bytes that are no
-// UTF-8 become U+FFFD, one a run. An id out of range is an error.
-func (t *Tokenizer) Decode(ids []int32) (string, error) {
-	var out strings.Builder
-	for _, id := range ids {
-		text, ok := t.text[id]
-		if !ok {
-			return "", fmt.Errorf("decode token %d: the tokenizer has no such id", id)
-		}
-		if !t.special[id] {
-			out.WriteString(text)
-		}
-	}
-	return strings.ToValidUTF8(out.String(), "\ufffd"), nil
 }
 
 // Size is one more than the highest id.
 func (t *Tokenizer) Size() int {
-	size := int32(0)
-	for id := range t.text {
-		size = max(size, id+1)
+	size := 0
+	for id := range t.tokens {
+		size = max(size, int(id)+1)
 	}
-	return int(size)
+	return size
+}
+
+// spaceFirst says that a text's beginning has ids of its own, so that what comes
+// after a placeholder is not to be tokenised alone.
+func (t *Tokenizer) spaceFirst() bool {
+	m, ok := t.split.(metaspace)
+	return ok && m.prefix == prefixFirst
 }

@@ -126,8 +126,8 @@ func TestUserTextHoldsNoSpecialTokens(t *testing.T) {
 	tokenizer := testTokenizer(t)
 	texts := []Text{{"<s>go ", true}, {"<image></s>", false}, {"</s>", true}}
 	got := tokenizer.EncodeTexts(texts)
-	specials := slices.DeleteFunc(slices.Clone(got), func(id int32) bool { return !tokenizer.special[id] })
-	want := []int32{tokenizer.added["<s>"], tokenizer.added["</s>"]}
+	specials := slices.DeleteFunc(slices.Clone(got), func(id int32) bool { return !tokenizer.tokens[id].special })
+	want := []int32{tokenizer.plain.tokens["<s>"].ID, tokenizer.plain.tokens["</s>"].ID}
 	if diff := cmp.Diff(want, specials); diff != "" {
 		t.Errorf("special tokens of %v (-want +got):\n%s", texts, diff)
 	}
@@ -153,16 +153,26 @@ func TestReadTokenizerRefusesWhatItDoesNotKnow(t *testing.T) {
 		value any
 		want  string
 	}{
-		{"normalizer", map[string]any{"type": "NFC"}, "normalizer"},
-		{"model.type", "Unigram", "Unigram"},
+		{"normalizer", map[string]any{"type": "Lowercase"}, "normalizer Lowercase is not supported"},
+		{"normalizer", map[string]any{"type": "Replace", "pattern": map[string]any{"Regex": " +"}}, "normalizer Replace"},
+		{"normalizer", sequenceOf("normalizers", "NFC", "StripAccents"), "normalizer StripAccents is not supported"},
+		{"model.type", "Unigram", "model Unigram is not supported"},
+		{"model.dropout", 0.1, "dropout"},
+		{"model.end_of_word_suffix", "</w>", "end_of_word_suffix"},
 		{"model.byte_fallback", true, "byte_fallback"},
 		{"model.vocab", map[string]any{"a": 0}, "byte 0x00"},
 		{"model.vocab", map[string]any{"a": 0, "b": 0}, "two tokens"},
 		{"model.merges", []any{"Q Z Z"}, "merges[0]"},
 		{"model.merges", []any{"QZ"}, "no pair"},
-		{"pre_tokenizer", map[string]any{"type": "Whitespace"}, "Whitespace"},
-		{"pre_tokenizer.add_prefix_space", true, "prefix space"},
-		{"added_tokens", []any{map[string]any{"id": 3, "content": "<image>", "lstrip": true}}, "lstrip"},
+		{"model.vocab", map[string]any{"a": -1}, "negative"},
+		{"pre_tokenizer", map[string]any{"type": "Whitespace"}, "pre_tokenizer Whitespace is not supported"},
+		{"pre_tokenizer", sequenceOf("pretokenizers", "Digits", "ByteLevel"), "pre_tokenizer Sequence [Digits ByteLevel] is not supported"},
+		{"pre_tokenizer", map[string]any{"type": "Metaspace", "replacement": "__"}, "pre_tokenizer Metaspace"},
+		{"pre_tokenizer", nil, "decoder ByteLevel is not supported"},
+		{"pre_tokenizer.add_prefix_space", true, "add_prefix_space"},
+		{"decoder", nil, "decoder null is not supported"},
+		{"decoder", map[string]any{"type": "WordPiece"}, "decoder WordPiece is not supported"},
+		{"added_tokens", []any{map[string]any{"id": 3, "content": "<image>", "single_word": true}}, "single_word"},
 		{"added_tokens", []any{map[string]any{"id": 30, "content": "<new>"}}, "model.vocab has"},
 		{"model", 7, "cannot unmarshal"},
 	}
@@ -174,9 +184,18 @@ func TestReadTokenizerRefusesWhatItDoesNotKnow(t *testing.T) {
 	}
 }
 
+// sequenceOf is a Sequence of components by type.
+func sequenceOf(field string, types ...string) map[string]any {
+	var all []any
+	for _, name := range types {
+		all = append(all, map[string]any{"type": name})
+	}
+	return map[string]any{"type": "Sequence", field: all}
+}
+
 func TestSplitterRefusesOtherLookaheads(t *testing.T) {
 	t.Parallel()
-	if _, err := newSplitter(`\w+(?=x)|\s+`); err == nil {
+	if _, err := newPattern(`\w+(?=x)|\s+`); err == nil {
 		t.Error("a pattern with a lookahead RE2 does not know was accepted")
 	}
 }

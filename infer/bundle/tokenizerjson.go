@@ -3,50 +3,30 @@ package bundle
 import (
 	"encoding/json"
 	"fmt"
-	"regexp"
-	"slices"
+	"maps"
+	"strconv"
 	"strings"
 )
 
 // tokenizerFile is the part of tokenizer.json that changes ids. Truncation,
 // padding and post-processing do not apply: prompts are assembled here.
 type tokenizerFile struct {
-	Added        []addedToken    `json:"added_tokens"`
-	Normalizer   json.RawMessage `json:"normalizer"`
-	PreTokenizer preTokenizer    `json:"pre_tokenizer"`
-	Model        bpeModel        `json:"model"`
-}
-
-type addedToken struct {
-	ID         int32  `json:"id"`
-	Content    string `json:"content"`
-	SingleWord bool   `json:"single_word"`
-	LStrip     bool   `json:"lstrip"`
-	RStrip     bool   `json:"rstrip"`
-	Special    bool   `json:"special"`
-}
-
-type preTokenizer struct {
-	Type           string `json:"type"`
-	AddPrefixSpace bool   `json:"add_prefix_space"`
-	UseRegex       *bool  `json:"use_regex"`
-	Behavior       string `json:"behavior"`
-	Invert         bool   `json:"invert"`
-	Pattern        struct {
-		Regex string `json:"Regex"`
-	} `json:"pattern"`
-	Sequence []preTokenizer `json:"pretokenizers"`
+	Added        []addedToken `json:"added_tokens"`
+	Normalizer   *component   `json:"normalizer"`
+	PreTokenizer *component   `json:"pre_tokenizer"`
+	Decoder      *component   `json:"decoder"`
+	Model        bpeModel     `json:"model"`
 }
 
 type bpeModel struct {
-	Type         string            `json:"type"`
-	Dropout      *float64          `json:"dropout"`
-	Prefix       string            `json:"continuing_subword_prefix"`
-	Suffix       string            `json:"end_of_word_suffix"`
-	ByteFallback bool              `json:"byte_fallback"`
-	IgnoreMerges bool              `json:"ignore_merges"`
-	Vocab        map[string]int32  `json:"vocab"`
-	Merges       []json.RawMessage `json:"merges"`
+	Type         string           `json:"type"`
+	Dropout      *float64         `json:"dropout"`
+	Prefix       string           `json:"continuing_subword_prefix"`
+	Suffix       string           `json:"end_of_word_suffix"`
+	ByteFallback bool             `json:"byte_fallback"`
+	IgnoreMerges bool             `json:"ignore_merges"`
+	Vocab        map[string]int32 `json:"vocab"`
+	Merges       []halves         `json:"merges"`
 }
 
 // ReadTokenizer reads a tokenizer.json. What it does not know it refuses by
@@ -54,149 +34,202 @@ type bpeModel struct {
 func ReadTokenizer(text []byte) (*Tokenizer, error) {
 	var file tokenizerFile
 	if err := json.Unmarshal(text, &file); err != nil {
-		return nil, fmt.Errorf("tokenizer.json: %w", err)
+		return nil, fmt.Errorf("%s: %w", TokenizerFile, err)
 	}
 	t, err := file.tokenizer()
 	if err != nil {
-		return nil, fmt.Errorf("tokenizer.json: %w", err)
+		return nil, fmt.Errorf("%s: %w", TokenizerFile, err)
 	}
 	return t, nil
 }
 
 func (f *tokenizerFile) tokenizer() (*Tokenizer, error) {
-	if len(f.Normalizer) > 0 && string(f.Normalizer) != "null" {
-		return nil, fmt.Errorf("normalizer %s: only null is supported", f.Normalizer)
-	}
-	if err := f.Model.supported(); err != nil {
+	bytes := f.PreTokenizer.byteLevel()
+	t := &Tokenizer{file: TokenizerFile, tokens: map[int32]token{}}
+	var err error
+	if t.normalize, err = f.Normalizer.normalizer(); err != nil {
 		return nil, err
 	}
-	pattern, err := f.PreTokenizer.regex()
-	if err != nil {
+	if t.split, err = f.PreTokenizer.splitter(); err != nil {
 		return nil, err
 	}
-	t := &Tokenizer{
-		merges: map[pair]merge{}, text: map[int32]string{},
-		added: map[string]int32{}, special: map[int32]bool{},
-	}
-	if t.splitter, err = newSplitter(pattern); err != nil {
+	var space string
+	if t.decoder, space, err = f.Decoder.decoder(bytes); err != nil {
 		return nil, err
 	}
-	ids, err := t.readVocab(f.Model.Vocab)
-	if err != nil {
+	if err := f.Model.supported(bytes); err != nil {
 		return nil, err
 	}
-	if err := t.readMerges(f.Model.Merges, ids); err != nil {
+	read := writtenAsText(space)
+	if bytes {
+		read = writtenAsBytes()
+	}
+	if err := t.readModel(&f.Model, read, bytes); err != nil {
 		return nil, err
 	}
-	return t, t.readAdded(f.Added)
+	return t, t.readAdded(f.Added, read)
 }
 
 // supported refuses what would change how pairs merge.
-func (m *bpeModel) supported() error {
+func (m *bpeModel) supported(bytes bool) error {
 	switch {
 	case m.Type != "BPE":
-		return fmt.Errorf("model type %q: only BPE is supported", m.Type)
-	case m.Dropout != nil && *m.Dropout != 0, m.Prefix != "", m.Suffix != "", m.ByteFallback, m.IgnoreMerges:
-		return fmt.Errorf("model: dropout, continuing_subword_prefix, end_of_word_suffix, byte_fallback and ignore_merges are not supported")
+		return fmt.Errorf("model %s is not supported: want BPE", m.Type)
+	case m.Dropout != nil && *m.Dropout != 0:
+		return fmt.Errorf("model: dropout is not supported")
+	case m.Prefix != "" || m.Suffix != "":
+		return fmt.Errorf("model: continuing_subword_prefix and end_of_word_suffix are not supported")
+	case bytes && m.ByteFallback:
+		return fmt.Errorf("model: byte_fallback beside pre_tokenizer ByteLevel is not supported")
+	case !bytes && !m.ByteFallback:
+		return fmt.Errorf("model: BPE without byte_fallback is supported only under pre_tokenizer ByteLevel")
 	}
 	return nil
 }
 
-// regex is the one pattern that a ByteLevel, or a Split before a ByteLevel, cuts by.
-func (p *preTokenizer) regex() (string, error) {
-	switch {
-	case p.Type == "ByteLevel" && !p.AddPrefixSpace && (p.UseRegex == nil || *p.UseRegex):
-		return gpt2Pattern, nil
-	case p.Type == "Sequence" && len(p.Sequence) == 2:
-		split, level := p.Sequence[0], p.Sequence[1]
-		plain := level.Type == "ByteLevel" && !level.AddPrefixSpace && level.UseRegex != nil && !*level.UseRegex
-		if plain && split.Type == "Split" && split.Behavior == "Isolated" && !split.Invert && split.Pattern.Regex != "" {
-			return split.Pattern.Regex, nil
+// readModel fills the tokens, their ids and merges.
+func (t *Tokenizer) readModel(m *bpeModel, read spelling, bytes bool) error {
+	t.model = bpe{ids: make(map[string]int32, len(m.Vocab)), chars: !bytes, whole: m.IgnoreMerges}
+	for written, id := range m.Vocab {
+		if _, taken := t.tokens[id]; taken || id < 0 {
+			return fmt.Errorf("model.vocab: id %d stands for two tokens, or is negative", id)
+		}
+		tok, raw := read(written)
+		t.tokens[id] = tok
+		if raw != "" {
+			t.model.ids[raw] = id
 		}
 	}
-	return "", fmt.Errorf("pre_tokenizer %q: want ByteLevel without prefix space, or an isolating Split by a regex and a plain ByteLevel", p.Type)
+	if err := t.model.readBytes(bytes); err != nil {
+		return fmt.Errorf("model.vocab: %w", err)
+	}
+	return t.model.readMerges(m.Merges, read)
 }
 
-// readVocab fills the texts of ids, and returns the ids of texts.
-func (t *Tokenizer) readVocab(vocab map[string]int32) (map[string]int32, error) {
-	alphabet := byteAlphabet()
-	ids := make(map[string]int32, len(vocab))
-	for written, id := range vocab {
-		raw, err := rawBytes(written, alphabet)
-		if err != nil {
-			raw = written // an added token that the vocabulary lists too
-		}
-		if _, taken := t.text[id]; taken {
-			return nil, fmt.Errorf("model.vocab: id %d stands for two tokens", id)
-		}
-		t.text[id] = raw
-		if err == nil {
-			ids[raw] = id
-		}
-	}
+// readBytes looks up the tokens of bytes: all text is made of them, in the end.
+func (m *bpe) readBytes(level bool) error {
 	for b := range 256 {
-		id, ok := ids[string([]byte{byte(b)})]
+		name := fallbackName(byte(b))
+		if level {
+			name = string([]byte{byte(b)})
+		}
+		id, ok := m.ids[name]
 		if !ok {
-			return nil, fmt.Errorf("model.vocab: no token for byte 0x%02x", b)
+			return fmt.Errorf("no token for byte 0x%02x", b)
 		}
-		t.bytes[b] = id
-	}
-	return ids, nil
-}
-
-// readMerges reads merges in either spelling: "a b" or ["a","b"].
-func (t *Tokenizer) readMerges(merges []json.RawMessage, ids map[string]int32) error {
-	alphabet := byteAlphabet()
-	for rank, line := range merges {
-		halves, err := readMerge(line)
-		if err != nil {
-			return fmt.Errorf("model.merges[%d]: %w", rank, err)
-		}
-		left, errLeft := rawBytes(halves[0], alphabet)
-		right, errRight := rawBytes(halves[1], alphabet)
-		a, okA := ids[left]
-		b, okB := ids[right]
-		whole, okWhole := ids[left+right]
-		if errLeft != nil || errRight != nil || !okA || !okB || !okWhole {
-			return fmt.Errorf("model.merges[%d]: %q or its halves are not in model.vocab", rank, halves)
-		}
-		t.merges[pair{a, b}] = merge{rank: rank, id: whole}
+		m.bytes[b] = id
 	}
 	return nil
 }
 
-func readMerge(line json.RawMessage) (halves [2]string, err error) {
+func (m *bpe) readMerges(merges []halves, read spelling) error {
+	m.merges = make(map[pair]merge, len(merges))
+	for rank, written := range merges {
+		_, left := read(written[0])
+		_, right := read(written[1])
+		a, okA := m.ids[left]
+		b, okB := m.ids[right]
+		whole, okWhole := m.ids[left+right]
+		if !okA || !okB || !okWhole {
+			return fmt.Errorf("model.merges[%d]: %q or its halves are not in model.vocab", rank, written)
+		}
+		m.merges[pair{a, b}] = merge{rank: int32(rank), id: whole}
+	}
+	return nil
+}
+
+// halves is an entry of merges in either spelling: "a b" or ["a","b"].
+type halves [2]string
+
+func (h *halves) UnmarshalJSON(text []byte) error {
+	if text[0] != '"' {
+		return json.Unmarshal(text, (*[2]string)(h))
+	}
 	var joined string
-	if json.Unmarshal(line, &joined) != nil {
-		return halves, json.Unmarshal(line, &halves)
+	if err := json.Unmarshal(text, &joined); err != nil {
+		return err
 	}
 	left, right, ok := strings.Cut(joined, " ")
 	if !ok {
-		return halves, fmt.Errorf("%q is no pair", joined)
+		return fmt.Errorf("model.merges: %q is no pair", joined)
 	}
-	return [2]string{left, right}, nil
+	*h = halves{left, right}
+	return nil
 }
 
 // readAdded registers the added tokens, and how to find them in literal text.
-func (t *Tokenizer) readAdded(added []addedToken) error {
-	var contents []string
-	for _, a := range added {
-		if a.SingleWord || a.LStrip || a.RStrip || a.Content == "" {
-			return fmt.Errorf("added token %d %q: single_word, lstrip and rstrip are not supported, nor is an empty one", a.ID, a.Content)
+func (t *Tokenizer) readAdded(tokens []addedToken, read spelling) error {
+	var plain, marked []addedToken
+	for _, a := range tokens {
+		tok, _ := read(a.Content)
+		if old, taken := t.tokens[a.ID]; taken && old.text != tok.text {
+			return fmt.Errorf("added token %d %q: model.vocab has %q there", a.ID, a.Content, old.text)
 		}
-		if other, taken := t.text[a.ID]; taken && other != a.Content {
-			return fmt.Errorf("added token %d %q: model.vocab has %q there", a.ID, a.Content, other)
+		tok.special = a.Special
+		t.tokens[a.ID] = tok
+		if a.Normalized {
+			a.Content = t.normalize(passage{{Text: a.Content, Literal: true}}).String()
+			marked = append(marked, a)
+		} else {
+			plain = append(plain, a)
 		}
-		t.text[a.ID], t.added[a.Content], t.special[a.ID] = a.Content, a.ID, a.Special
-		contents = append(contents, regexp.QuoteMeta(a.Content))
 	}
-	if len(contents) == 0 {
-		return nil
+	t.forbidSpecials()
+	var err error
+	if t.plain, err = newAdded(plain); err != nil {
+		return err
 	}
-	slices.SortFunc(contents, func(a, b string) int { return len(b) - len(a) })
-	marks, err := regexp.Compile(strings.Join(contents, "|"))
-	t.marks = marks
+	t.marked, err = newAdded(marked)
 	return err
+}
+
+// forbidSpecials leaves special tokens to the places where they are written out in
+// literal text: merges, which converted vocabularies have for them too, could make
+// one of a user's letters.
+func (t *Tokenizer) forbidSpecials() {
+	maps.DeleteFunc(t.model.ids, func(_ string, id int32) bool { return t.tokens[id].special })
+	maps.DeleteFunc(t.model.merges, func(_ pair, m merge) bool { return t.tokens[m.id].special })
+}
+
+// spelling reads a token as the vocabulary writes it: what it is in an answer, and in text ("" is nothing).
+type spelling func(written string) (token, string)
+
+// writtenAsText is the vocabulary of SentencePiece, with space for one in an answer
+// and bytes as <0x0A>.
+func writtenAsText(space string) spelling {
+	return func(written string) (token, string) {
+		if b, ok := fallbackByte(written); ok {
+			return token{text: string([]byte{b}), raw: true}, written
+		}
+		return token{text: strings.ReplaceAll(written, space, " ")}, written
+	}
+}
+
+func fallbackName(b byte) string { return fmt.Sprintf("<0x%02X>", b) }
+
+func fallbackByte(written string) (byte, bool) {
+	if len(written) != 6 || written[:3] != "<0x" || written[5] != '>' {
+		return 0, false
+	}
+	b, err := strconv.ParseUint(written[3:5], 16, 8)
+	return byte(b), err == nil
+}
+
+// writtenAsBytes is a byte-level vocabulary: a character stands for a byte. Other
+// characters stand in added tokens only, which the vocabulary may list too.
+func writtenAsBytes() spelling {
+	alphabet := byteAlphabet()
+	return func(written string) (token, string) {
+		raw := make([]byte, 0, len(written))
+		for _, r := range written {
+			b, ok := alphabet[r]
+			if !ok {
+				return token{text: written, raw: true}, ""
+			}
+			raw = append(raw, b)
+		}
+		return token{text: string(raw), raw: true}, string(raw)
+	}
 }
 
 // byteAlphabet maps the characters that byte-level vocabularies are written in to
@@ -214,16 +247,4 @@ func byteAlphabet() map[rune]byte {
 		next++
 	}
 	return alphabet
-}
-
-func rawBytes(written string, alphabet map[rune]byte) (string, error) {
-	raw := make([]byte, 0, len(written))
-	for _, r := range written {
-		b, ok := alphabet[r]
-		if !ok {
-			return "", fmt.Errorf("%q is not byte-level", written)
-		}
-		raw = append(raw, b)
-	}
-	return string(raw), nil
 }

@@ -9,12 +9,50 @@ import (
 	"strings"
 )
 
+// rule is what has to hold of a manifest, and what to say where it does not.
+type rule struct {
+	ok   bool
+	want string
+}
+
 // validate names the first field that is missing or out of range.
 func (m *Manifest) validate() error {
-	checks := []struct {
-		ok   bool
-		want string
-	}{
+	if err := first(m.common()); err != nil {
+		return err
+	}
+	if m.Pictures() {
+		return m.validatePictures()
+	}
+	if err := first(m.model()); err != nil {
+		return err
+	}
+	if err := errors.Join(m.Dims.validate(), m.PoolAfter.validate(m.Tokens())); err != nil {
+		return err
+	}
+	return m.validateFiles()
+}
+
+func first(rules []rule) error {
+	for _, r := range rules {
+		if !r.ok {
+			return errors.New(r.want)
+		}
+	}
+	return nil
+}
+
+// validatePictures wants nothing of a model whose weights nobody has here.
+func (m *Manifest) validatePictures() error {
+	return first([]rule{
+		{len(m.Files) == 0, "files: want none where language.input is frames"},
+		{m.Tokens() == 1, "grid and extra_leading: want [1,1] and 0 where language.input is frames: a frame is one token"},
+		{m.Newline == NewlineNone && m.PoolAfter == nil, "newline and pool_after: want none and null where language.input is frames: they are of rows"},
+	})
+}
+
+// common is what every bundle says.
+func (m *Manifest) common() []rule {
+	return []rule{
 		{m.Name != "", "name: missing"},
 		{m.Image.Size > 0, "image.size: want more than 0"},
 		{oneOf(m.Image.Resize, ShortestCrop, Squash, Pad), fmt.Sprintf("image.resize: unknown %q", m.Image.Resize)},
@@ -25,23 +63,21 @@ func (m *Manifest) validate() error {
 		{m.Newline != NewlineRow || m.ExtraLeading == 0, "newline: row: a token before the grid's, as extra_leading says, is in no row"},
 		{m.Frames.Default > 0 && m.Frames.Fixed >= 0, "frames: want a default of at least 1"},
 		{oneOf(m.Images, ImageIsFrame, ImageNotSupported), fmt.Sprintf("images: unknown %q", m.Images)},
+		{m.Language == nil || m.Language.Remote, "language.remote: want true, or no language where " + DecoderFile + " is it"},
+		{m.Language == nil || m.Language.Model != "", "language.model: missing: the name that the server serves it by"},
+		{m.Language == nil || oneOf(m.Language.Input, InputEmbeds, InputFrames), "language.input: want frames, or nothing for rows of embeddings"},
+	}
+}
+
+// model is what a bundle says of a model that runs here, or is sent rows.
+func (m *Manifest) model() []rule {
+	return []rule{
 		{oneOf(m.Tokenize, TokenizeWhole, TokenizePerSide), fmt.Sprintf("tokenize: unknown %q", m.Tokenize)},
 		{len(m.LetterIDs) <= len(Letters), fmt.Sprintf("letter_ids: more than %d", len(Letters))},
 		{len(m.EOS) > 0, "eos: missing"},
 		{m.Context > 0, "context: want more than 0"},
 		{m.RoPE.Theta > 0, "rope.theta: want more than 0"},
-		{m.Language == nil || m.Language.Remote, "language.remote: want true, or no language where " + DecoderFile + " is it"},
-		{m.Language == nil || m.Language.Model != "", "language.model: missing: the name that the server serves it by"},
 	}
-	for _, check := range checks {
-		if !check.ok {
-			return fmt.Errorf("%s", check.want)
-		}
-	}
-	if err := errors.Join(m.Dims.validate(), m.PoolAfter.validate(m.Tokens())); err != nil {
-		return err
-	}
-	return m.validateFiles()
 }
 
 func oneOf[T comparable](x T, known ...T) bool { return slices.Contains(known, x) }
@@ -66,7 +102,7 @@ func (d Dims) validate() error {
 
 // validateFiles wants exactly the known files, each with a digest.
 func (m *Manifest) validateFiles() error {
-	want := []string{VisionFile, ProjectorFile, EmbeddingsFile, TokenizerFile}
+	want := []string{VisionFile, ProjectorFile, EmbeddingsFile, m.tokenizerFile()}
 	if !m.Remote() {
 		want = append(want, DecoderFile)
 	}
@@ -87,22 +123,58 @@ func (m *Manifest) validateFiles() error {
 	return nil
 }
 
+// tokenizerFile is which of the two kinds of tokenizer the bundle has.
+func (m *Manifest) tokenizerFile() string {
+	if _, ok := m.Files[ModelFile]; ok {
+		return ModelFile
+	}
+	return TokenizerFile
+}
+
 // agree refuses a tokenizer, a manifest and an embedding table that do not belong together.
 func (b *Bundle) agree() error {
-	rows, width := b.embeddings.shape[0], b.embeddings.shape[1]
-	switch {
-	case width != b.Dims.Language.Hidden:
+	if width := b.embeddings.shape[1]; width != b.Dims.Language.Hidden {
 		return fmt.Errorf("%s has rows of %d values, but dims.language.hidden is %d", EmbeddingsFile, width, b.Dims.Language.Hidden)
-	case b.tokenizer.Size() > rows:
-		return fmt.Errorf("%s has ids up to %d, but %s only %d rows", TokenizerFile, b.tokenizer.Size()-1, EmbeddingsFile, rows)
 	}
-	ids := slices.Concat(b.LetterIDs, b.EOS)
+	if err := b.tokenizer.fits(b.embeddings.shape[0]); err != nil {
+		return err
+	}
+	if b.Tokenize == TokenizeWhole && b.tokenizer.spaceFirst() {
+		return fmt.Errorf("tokenize %q is not supported with pre_tokenizer Metaspace of prepend_scheme %q: want %q", b.Tokenize, prefixFirst, TokenizePerSide)
+	}
+	if err := b.lettersAgree(); err != nil {
+		return err
+	}
+	ends := b.EOS
 	if b.BOS != nil {
-		ids = append(ids, *b.BOS)
+		ends = append(slices.Clip(ends), *b.BOS)
 	}
-	for _, id := range ids {
-		if _, err := b.tokenizer.Decode([]int32{id}); err != nil {
-			return fmt.Errorf("bos, eos or letter_ids: %w", err)
+	if _, err := b.tokenizer.Decode(ends); err != nil {
+		return fmt.Errorf("bos or eos: %w", err)
+	}
+	return nil
+}
+
+// fits wants a row for every token.
+func (t *Tokenizer) fits(rows int) error {
+	if t.Size() <= rows {
+		return nil
+	}
+	id := int32(t.Size() - 1)
+	return fmt.Errorf("%s: token %d %q has no row in %s, which has %d: export the model again, with its own tokenizer",
+		t.file, id, t.tokens[id].text, EmbeddingsFile, rows)
+}
+
+// lettersAgree wants letters behind letter_ids: another model's tokenizer has others there.
+func (b *Bundle) lettersAgree() error {
+	for i, id := range b.LetterIDs {
+		text, err := b.tokenizer.Decode([]int32{id})
+		if err != nil {
+			return fmt.Errorf("letter_ids: %w", err)
+		}
+		if strings.TrimSpace(text) != Letters[i:i+1] {
+			return fmt.Errorf("letter_ids[%d] is token %d, %q in %s, but stands for %q: export the model again, with its own tokenizer",
+				i, id, text, b.tokenizer.file, Letters[i:i+1])
 		}
 	}
 	return nil

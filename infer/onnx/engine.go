@@ -13,6 +13,7 @@ import (
 	ort "github.com/yalue/onnxruntime_go"
 
 	"github.com/winnow-video/winnow/infer"
+	"github.com/winnow-video/winnow/infer/device"
 )
 
 // LibraryVariable names the environment variable that holds the library's path.
@@ -20,24 +21,25 @@ const LibraryVariable = "WINNOW_ORT_LIB"
 
 // Config says where the library is and how graphs run.
 type Config struct {
-	Library string // path of libonnxruntime.so; default: $WINNOW_ORT_LIB, else where deploy/setup put it
-	Device  string // auto or cpu; default auto
-	Threads int    // inside one graph; default: ONNX Runtime's, the cores
+	Library string        // path of libonnxruntime.so; default: $WINNOW_ORT_LIB, else where deploy/setup put it
+	Device  device.Device // default auto: CUDA where it can, else the CPU
+	Threads int           // inside one graph; default: ONNX Runtime's, the cores
 }
 
 // Validate names the field that cannot be.
 func (c Config) Validate() error {
-	switch {
-	case c.Device != "" && c.Device != "auto" && c.Device != "cpu":
-		return fmt.Errorf("device %q: this build of Winnow runs graphs on the CPU alone: take auto or cpu", c.Device)
-	case c.Threads < 0:
+	if c.Threads < 0 {
 		return fmt.Errorf("threads %d: want 0, for as many as there are cores, or more", c.Threads)
 	}
 	return nil
 }
 
-// Engine is ONNX Runtime on the CPU. A process has one.
-type Engine struct{ cfg Config }
+// Engine is ONNX Runtime on one device. A process has one.
+type Engine struct {
+	cfg    Config
+	device device.Device
+	why    string
+}
 
 // Open loads the library. Close ends it, after all graphs.
 func Open(cfg Config) (*Engine, error) {
@@ -52,14 +54,25 @@ func Open(cfg Config) (*Engine, error) {
 	if err := ort.InitializeEnvironment(ort.WithLogLevelWarning()); err != nil {
 		return nil, fmt.Errorf("ONNX Runtime at %s: %w", path, err)
 	}
-	return &Engine{cfg}, nil
+	e := &Engine{cfg: cfg}
+	if e.device, e.why, err = look(path, "/").choose(cfg.Device, open); err != nil {
+		return nil, errors.Join(err, e.Close())
+	}
+	return e, nil
 }
+
+// Device is what graphs run on. Where that is the CPU for want of another, why
+// says what is wanting.
+func (e *Engine) Device() (d device.Device, why string) { return e.device, e.why }
 
 // Close ends the library.
 func (e *Engine) Close() error { return ort.DestroyEnvironment() }
 
-// Name is ONNX Runtime's, its version and the device.
-func (e *Engine) Name() string { return "onnxruntime " + ort.GetVersion() + " cpu" }
+// Name is ONNX Runtime's, its version and the provider. Which of several cards
+// it was does not matter to what came out.
+func (e *Engine) Name() string {
+	return fmt.Sprintf("onnxruntime %s %s", ort.GetVersion(), e.device.Provider)
+}
 
 // library finds libonnxruntime.so: as given, as the environment says, or in set-up's cache.
 func library(given string) (string, error) {
@@ -116,6 +129,7 @@ func (e *Engine) options() (*ort.SessionOptions, error) {
 		options.AddSessionConfigEntry("session.intra_op.allow_spinning", "0"),
 		// A plan for every shape seen is no use where each token makes a new one.
 		options.SetMemPattern(false),
+		appendProvider(options, e.device),
 	)
 	if err != nil {
 		return nil, errors.Join(err, options.Destroy())

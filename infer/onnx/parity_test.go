@@ -109,7 +109,12 @@ func openFamily(t *testing.T, folder, name string) *family {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { f.encoder.Close() })
-	if f.answerer, err = infer.NewAnswerer(recording{engine, f.decoder}, f.bundle, maxRows); err != nil {
+	decoder, err := infer.NewDecoder(recording{engine, f.decoder}, f.bundle, maxRows)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { decoder.Close() })
+	if f.answerer, err = infer.NewAnswerer(engine, f.bundle, decoder); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { f.answerer.Close() })
@@ -256,9 +261,9 @@ func (f *family) gather(tower tensor.Dense[tensor.Float16], s *prune.Selection) 
 		tokens, err := prune.Gather(tower, s)
 		return tokens, nil, err
 	}
-	kept := make([][]bundle.Part, len(s.Kept))
+	kept := make([][]bundle.Source, len(s.Kept))
 	for i, row := range s.Rows() {
-		kept[i] = []bundle.Part{{Row: row, Weight: 1}}
+		kept[i] = []bundle.Source{{Row: row, Weight: 1}}
 	}
 	return f.bundle.PoolAfter.Mix(tower, kept)
 }
@@ -292,7 +297,7 @@ func (f *family) answer(t *testing.T, c parityCase, kept *tensor.File) job.Reply
 		t.Fatal(err)
 	}
 	f.decoder.logits = nil
-	outcome := f.answerer.Answer([]*infer.Question{q})[0]
+	outcome := f.answerer.Answer(t.Context(), []*infer.Question{q})[0]
 	if outcome.Failure != nil {
 		t.Fatal(outcome.Failure)
 	}

@@ -42,7 +42,7 @@ func (f *file) identify(ctx context.Context, path string, memo *Memo) error {
 	if f.digest, err = memo.digest(ctx, f.File, f.stamp); err != nil {
 		return fileFailure(path, err)
 	}
-	return f.unchanged()
+	return f.Unchanged()
 }
 
 func (f *file) ID() string  { return "sha256-" + f.digest }
@@ -54,10 +54,14 @@ func (f *file) ReadRange(_ context.Context, p []byte, off int64) error {
 	} else if err != nil {
 		return fileFailure(f.Name(), err)
 	}
-	return f.unchanged()
+	return f.Unchanged()
 }
 
-func (f *file) unchanged() error {
+// Opened gives the file to who reads it by itself: see client.Local.
+func (f *file) Opened() *os.File { return f.File }
+
+// Unchanged fails where the content is no longer what ID names.
+func (f *file) Unchanged() error {
 	info, err := f.Stat()
 	if err != nil {
 		return fileFailure(f.Name(), err)

@@ -15,6 +15,7 @@ import (
 
 	"github.com/minio/minio-go/v7"
 
+	"github.com/winnow-video/winnow/decode/client"
 	"github.com/winnow-video/winnow/workers/source"
 	"github.com/winnow-video/winnow/workflows/job"
 	"github.com/winnow-video/winnow/workflows/stack/stacktest"
@@ -92,6 +93,11 @@ func TestFileThatChanges(t *testing.T) {
 		t.Fatal(err)
 	}
 	wantCode(t, s.ReadRange(t.Context(), make([]byte, 4), 0), job.InputChanged)
+	local, ok := s.(client.Local)
+	if !ok {
+		t.Fatal("a local file is no client.Local")
+	}
+	wantCode(t, local.Unchanged(), job.InputChanged)
 	if open(t, o, path).ID() == s.ID() {
 		t.Error("another content has the same id")
 	}

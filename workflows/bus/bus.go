@@ -103,14 +103,16 @@ func (r Request) Class(priority int) Class {
 
 // EncodeRequest asks for the tokens [T,P,D] f16 of a clip [T,H,W,3] u8.
 type EncodeRequest struct {
-	Clip artifact.Key `json:"clip"`
+	Clip     artifact.Key `json:"clip"`
+	Provider string       `json:"provider,omitempty"` // that the tokens' key names; empty: any
 }
 
 // AnswerRequest asks for the reply to one item from its kept tokens [M,D].
 type AnswerRequest struct {
 	Kept     artifact.Key   `json:"kept"`
-	Page     artifact.Key   `json:"page"` // the item is line Line of this page
-	Line     int            `json:"line"` // 0-based
+	Clip     artifact.Key   `json:"clip,omitempty"` // for a model that is shown its frames
+	Page     artifact.Key   `json:"page"`           // the item is line Line of this page
+	Line     int            `json:"line"`           // 0-based
 	Generate job.Generation `json:"generate"`
 	Fit      job.Fit        `json:"fit"`
 }

@@ -67,10 +67,10 @@ const (
 	CapacityMemory      Code = "capacity/memory"      // the device had too little memory
 	CapacityDisk        Code = "capacity/disk"        // a disk is full
 	CapacityKilled      Code = "capacity/killed"      // a person or the kernel, short of memory, killed the decoder
-	CapacityUnavailable Code = "capacity/unavailable" // storage or queue did not answer in time
+	CapacityUnavailable Code = "capacity/unavailable" // storage, queue or language server did not answer in time
 
 	ModelPoison    Code = "model/poison"     // the request ended two workers that ran it alone
-	ModelError     Code = "model/error"      // the runtime refused the request
+	ModelError     Code = "model/error"      // the runtime or the language server refused the request
 	ModelNotFinite Code = "model/not_finite" // NaN or infinity came out
 	ModelContract  Code = "model/contract"   // shapes or row counts differ from the plan
 

@@ -84,8 +84,12 @@ const (
 func Colors() []Color { return []Color{ColorTagged, ColorPyAV} }
 
 // Pruning is one pruning setting. Every setting of a job is a variant of its items.
+//
+// Of the methods, rediprune, relevant and cdpruner look at the question. diverse,
+// divprune, evs, dycoke, vidcom2, frames, pool, uniform, random and none do not: all
+// questions about a video share their tokens. Package prune says what each keeps.
 type Pruning struct {
-	Method string  `json:"method" yaml:"method"`                 // default rediprune
+	Method string  `json:"method" yaml:"method"`                 // one of prune.Methods; default rediprune
 	Keep   float64 `json:"keep" yaml:"keep"`                     // share kept, 0 < keep ≤ 1; default 0.15 (none: 1)
 	Alpha  float64 `json:"alpha" yaml:"alpha"`                   // weight of relevance against diversity; default 0.5
 	Tau    float64 `json:"tau" yaml:"tau"`                       // relevance threshold; default 0, off
@@ -104,7 +108,8 @@ const (
 	QueryReleased Query = "released" // as the published evaluation code computes it
 )
 
-// Scope is what one selection chooses from.
+// Scope is what one selection chooses from. Methods that compare frames have one
+// budget for the clip by either, pool one for each frame; see prune.Scope.
 type Scope string
 
 // The scopes.

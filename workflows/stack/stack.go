@@ -34,6 +34,8 @@ type Services struct {
 	TemporalUI string         `json:"temporal_ui"` // URL
 	NATS       bus.Config     `json:"nats"`
 	S3         s3store.Config `json:"s3"`
+
+	LanguageURL string `json:"language_url,omitempty"` // of the server of remote language models; winnow-infer's flag and environment win
 }
 
 // ErrNotRunning is the error of a stack that never started, or has ended.

@@ -20,15 +20,22 @@ const poll = 100 * time.Millisecond
 type Session struct {
 	Up       Up
 	Services stack.Services
+	Started  bool // Attach had it started
 
 	state   string
-	program string
+	starter Starter
 	users   *lock
 }
 
-// Attach shares the stack of a state folder, having `program up --while-used`
-// start one where none runs. tell hears what it waits for.
-func Attach(ctx context.Context, state, program string, tell func(string)) (*Session, error) {
+// Starter is what starts a stack: `Program up --while-used --state STATE Args…`.
+type Starter struct {
+	Program string
+	Args    []string
+}
+
+// Attach shares the stack of a state folder, having starter start one where none
+// runs. tell hears what it waits for.
+func Attach(ctx context.Context, state string, starter Starter, tell func(string)) (*Session, error) {
 	if err := os.MkdirAll(filepath.Join(state, logFolder), 0o700); err != nil {
 		return nil, err
 	}
@@ -36,7 +43,7 @@ func Attach(ctx context.Context, state, program string, tell func(string)) (*Ses
 	if err != nil {
 		return nil, err
 	}
-	s := &Session{state: state, program: program, users: users}
+	s := &Session{state: state, starter: starter, users: users}
 	if err := s.start(ctx, tell); err != nil {
 		users.release()
 		return nil, err
@@ -98,6 +105,7 @@ func (s *Session) start(ctx context.Context, tell func(string)) error {
 			if err := s.spawn(ctx); err != nil {
 				return err
 			}
+			s.Started = true
 		case !errors.Is(err, errLocked):
 			return err
 		case !sleep(ctx, poll):
@@ -109,8 +117,9 @@ func (s *Session) start(ctx context.Context, tell func(string)) error {
 // spawn starts a supervisor and waits until it is up, another one is, or it ended.
 func (s *Session) spawn(ctx context.Context) error {
 	child := Child{
-		Name: "winnow up", Path: s.program, Args: []string{"up", "--while-used", "--state", s.state},
-		Log: filepath.Join(s.state, logFolder, "up.log"),
+		Name: "winnow up", Path: s.starter.Program,
+		Args: append([]string{"up", "--while-used", "--state", s.state}, s.starter.Args...),
+		Log:  filepath.Join(s.state, logFolder, "up.log"),
 	}
 	p, err := child.launch()
 	if err != nil {

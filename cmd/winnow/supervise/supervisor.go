@@ -45,6 +45,7 @@ type Config struct {
 	Lasting  bool   // keep running without users
 	Devstack string // program
 	Infer    string // program
+	Device   string // of winnow-infer
 	Work     Work
 	Log      *slog.Logger
 	Ready    func(Up) // told once everything runs
@@ -211,7 +212,7 @@ func (s *supervisor) devstack() Child {
 func (s *supervisor) infer(bundle string) Child {
 	name := "infer " + bundle
 	return Child{
-		Name: name, Path: s.cfg.Infer, Args: []string{"--state", s.cfg.State, "--bundle", bundle},
+		Name: name, Path: s.cfg.Infer, Args: []string{"--state", s.cfg.State, "--bundle", bundle, "--device", s.cfg.Device},
 		Log: s.logPath("infer-" + filepath.Base(bundle)), Start: 2 * time.Minute, Stop: 20 * time.Second,
 	}
 }

@@ -1,1 +1,2 @@
-"""The parts of bench.py: runs makes clips and jobs and reads what winnow left; figures computes from records."""
+"""What bench.py and curves.py share: runs makes clips and jobs and reads what winnow left; figures computes from records;
+report prints; plot draws, and needs matplotlib."""

@@ -1,6 +1,7 @@
 """What is computed from records: coverage, accuracy, the text-only baseline, the paired bootstrap by clip."""
 
 from collections import Counter, defaultdict
+from functools import cache
 
 import numpy as np
 
@@ -53,19 +54,21 @@ def baseline(lines):
     return np.array(hits)
 
 
-def bootstrap(lines, difference):
-    """mean of difference (one a question) and its 95 % interval over resampled clips, in points"""
+def bootstrap(lines, values):
+    """mean of values (one a question) and its 95 % interval over resampled clips, in points"""
     if not len(lines):
         return float("nan"), float("nan"), float("nan")
     clips = sorted({line["video"] for line in lines})
     number = {clip: i for i, clip in enumerate(clips)}
     at = [number[line["video"]] for line in lines]
-    sums = np.bincount(at, weights=difference, minlength=len(clips))
+    sums = np.bincount(at, weights=values, minlength=len(clips))
     sizes = np.bincount(at, minlength=len(clips))
-    rng = np.random.default_rng(BOOTSTRAP_SEED)
-    means = []
-    for _ in range(RESAMPLES):
-        pick = rng.integers(len(clips), size=len(clips))
-        means.append(sums[pick].sum() / sizes[pick].sum())
-    low, high = np.percentile(means, [2.5, 97.5])
-    return percent(difference), 100 * low, 100 * high
+    picks = resamples(len(clips))
+    low, high = np.percentile(sums[picks].sum(axis=1) / sizes[picks].sum(axis=1), [2.5, 97.5])
+    return percent(values), 100 * low, 100 * high
+
+
+@cache
+def resamples(clips):
+    """which clips each resample takes: [RESAMPLES, clips]"""
+    return np.random.default_rng(BOOTSTRAP_SEED).integers(clips, size=(RESAMPLES, clips))

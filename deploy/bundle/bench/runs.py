@@ -3,18 +3,26 @@
 import hashlib
 import json
 import random
+import re
 import struct
 import subprocess
 import sys
-from functools import cache
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 
-TRAIN = Path(__file__).resolve().parents[1] / "train"
+BUNDLES = Path(__file__).resolve().parents[1]
+TRAIN, ROOT = BUNDLES / "train", BUNDLES.parents[1]
 PER_CLIP = 4  # questions
 CLIP_SEED = 9_300_017  # clips of this seed are in no training and not among the demo clips
 SWAP_SEED = 17
+
+
+def add_arguments(p):
+    p.add_argument("--work", type=Path, default=ROOT / ".winnow/bench", help="clips, jobs and winnow's state (default .winnow/bench)")
+    p.add_argument("--bundle", type=Path, default=BUNDLES / "demo", help="the bundle measured (default deploy/bundle/demo)")
+    p.add_argument("--winnow", type=Path, default=ROOT / "bin/winnow", help="the program (default bin/winnow)")
 
 
 def clips(work, questions, grey):
@@ -43,12 +51,22 @@ def swapped(folder, lines):
     return path
 
 
+def variant(setting):
+    """what records call a pruning setting that names only what is not the default"""
+    if setting["method"] == "none":
+        return "none"
+    marks = [setting.get("query"), setting.get("scope"), f"s{setting['seed']}" if "seed" in setting else None]
+    return "-".join([setting["method"], f"{setting['keep']:g}", *filter(None, marks)])
+
+
 class Winnow:
     """runs jobs in one state folder, so that a second run is answered from what the first left"""
 
-    def __init__(self, program, work, bundle):
-        self.program, self.work, self.bundle = program, work, bundle
-        self.state = work / "state"
+    def __init__(self, args):
+        self.program, self.work, self.bundle = args.winnow.resolve(), args.work.resolve(), args.bundle.resolve()
+        self.work.mkdir(parents=True, exist_ok=True)
+        self.state = self.work / "state"
+        self.records, self.failed, self.model = 0, 0, None  # of all jobs so far
 
     def run(self, name, manifest_path, prune):
         """{variant: {id: record}} of a job with these pruning settings; failed records among them"""
@@ -63,17 +81,30 @@ class Winnow:
         for line in done.stdout.splitlines():
             record = json.loads(line)
             records.setdefault(record["variant"], {})[record["id"]] = record
+            self.count(record)
         return records
 
+    def count(self, record):
+        self.records += 1
+        self.failed += record["status"] != "ok"
+        self.model = record.get("model", self.model)
+
     def version(self):
-        return subprocess.run([str(self.program), "version"], capture_output=True, text=True, check=True).stdout.strip()
+        return self.say("version").strip()
+
+    def methods(self):
+        """the pruning methods that the program has"""
+        return re.search(r"pruning method: ([\w, -]+?) \(", self.say("prune", "-h")).group(1).split(", ")
+
+    def say(self, *args):
+        return subprocess.run([str(self.program), *args], capture_output=True, text=True, check=True).stdout
 
     def kept(self, record):
         """{(frame, cell)} that the answer was given from; empty for a failed record"""
         return read_kept(self.state / "s3" / "winnow" / record["kept_ref"]) if record["status"] == "ok" else frozenset()
 
 
-@cache
+@lru_cache(maxsize=64)  # neighbours share one where the method does not look at the question
 def read_kept(path):
     """tensors frame and cell of a kept artifact, as pairs"""
     body = path.read_bytes()

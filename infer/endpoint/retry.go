@@ -1,0 +1,70 @@
+package endpoint
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/cenkalti/backoff/v5"
+	"golang.org/x/sync/semaphore"
+
+	"github.com/winnow-video/winnow/workflows/job"
+)
+
+// limited bounds the exchanges in flight.
+type limited struct {
+	asker
+	slots *semaphore.Weighted
+}
+
+func (l limited) ask(ctx context.Context, r Request) ([]byte, error) {
+	if err := l.slots.Acquire(ctx, 1); err != nil {
+		return nil, &again{why: "all of --language-inflight was taken"}
+	}
+	defer l.slots.Release(1)
+	return l.asker.ask(ctx, r)
+}
+
+// patient asks again, as long as there is patience. It holds no slot while it waits.
+type patient struct {
+	asker
+	patience time.Duration
+}
+
+func (p patient) ask(ctx context.Context, r Request) ([]byte, error) {
+	began := time.Now()
+	bounded, cancel := context.WithTimeout(ctx, p.patience)
+	defer cancel()
+	pauses := backoff.NewExponentialBackOff()
+	pauses.InitialInterval, pauses.MaxInterval, pauses.Multiplier = 200*time.Millisecond, 15*time.Second, 2
+	last := &again{why: "it was asked, and has not said anything"}
+	for {
+		text, err := p.asker.ask(bounded, r)
+		switch {
+		case err == nil:
+			return text, nil
+		case ctx.Err() != nil:
+			return nil, ctx.Err()
+		case !errors.As(err, &last) && bounded.Err() == nil:
+			return nil, err
+		}
+		pause := max(last.after, pauses.NextBackOff())
+		if time.Since(began)+pause >= p.patience {
+			return nil, job.Fail(job.StageAnswer, job.CapacityUnavailable, "the language server did not answer in %v: %s", p.patience, last.why)
+		}
+		if err := sleep(ctx, pause); err != nil {
+			return nil, err
+		}
+	}
+}
+
+func sleep(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-timer.C:
+		return nil
+	}
+}

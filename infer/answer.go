@@ -76,8 +76,11 @@ func (a *Answerer) prepare(q *Question) (*asked, error) {
 	if err := a.plan(r); err != nil {
 		return nil, err
 	}
-	if r.plan.Visual != q.tokens.Rows() {
-		return nil, contract(job.StageAnswer, "the plan has %d visual rows, the question %d", r.plan.Visual, q.tokens.Rows())
+	if r.plan.Visual != q.rows() {
+		return nil, contract(job.StageAnswer, "the plan has %d visual rows, the question %d", r.plan.Visual, q.rows())
+	}
+	if (q.mixture != nil) != (a.bundle.PoolAfter != nil) {
+		return nil, contract(job.StageAnswer, "kept: a mixture of tokens belongs to models that pool behind their projector, and only to them")
 	}
 	embeds, err := a.embed(r.plan, q)
 	r.prompt = Prompt{Embeds: embeds, Letters: a.bundle.LetterIDs[:len(q.Item.Options)], Generate: q.Generate}
@@ -109,17 +112,23 @@ func (a *Answerer) embed(plan bundle.Prompt, q *Question) (tensor.Dense[float32]
 	if err != nil {
 		return visual, err
 	}
+	if q.mixture != nil {
+		visual = q.mixture.Sum(visual, q.rows())
+	}
 	embeds := tensor.Dense[float32]{Shape: tensor.Shape{plan.Len, width}, Data: make([]float32, 0, plan.Len*width)}
 	for _, s := range plan.Segments {
-		if s.IDs == nil {
+		switch {
+		case s.Newline:
+			embeds.Data = append(embeds.Data, a.bundle.NewlineRow()...)
+		case s.IDs == nil:
 			embeds.Data = append(embeds.Data, visual.Data[s.First*width:(s.First+s.Rows)*width]...)
-			continue
+		default:
+			text, err := a.bundle.Embed(s.IDs)
+			if err != nil {
+				return embeds, err
+			}
+			embeds.Data = append(embeds.Data, text.Data...)
 		}
-		text, err := a.bundle.Embed(s.IDs)
-		if err != nil {
-			return embeds, err
-		}
-		embeds.Data = append(embeds.Data, text.Data...)
 	}
 	if len(embeds.Data) != plan.Len*width {
 		return embeds, contract(job.StageAnswer, "the prompt has %d rows, the plan %d", len(embeds.Data)/width, plan.Len)

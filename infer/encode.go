@@ -16,7 +16,7 @@ const encodeBatch = 8
 type Encoder struct {
 	tower  Graph
 	size   int // H = W
-	tokens int // P
+	tokens int // P, or P′ where the model pools behind its projector
 	width  int // D
 }
 
@@ -26,7 +26,7 @@ func NewEncoder(engine Engine, b *bundle.Bundle) (*Encoder, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Encoder{tower: tower, size: b.Image.Size, tokens: b.Tokens(), width: b.Dims.Vision.Hidden}, nil
+	return &Encoder{tower: tower, size: b.Image.Size, tokens: b.TowerTokens(), width: b.Dims.Vision.Hidden}, nil
 }
 
 // Close frees the tower.

@@ -3,6 +3,7 @@ package infer
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 
 	"github.com/winnow-video/winnow/infer/bundle"
@@ -16,7 +17,9 @@ type Question struct {
 	Generate job.Generation
 	Fit      job.Fit
 
-	tokens   tensor.Dense[tensor.Float16] // [M,D]
+	tokens   tensor.Dense[tensor.Float16] // [M,D]; [R,D] of a mixture
+	mixture  *bundle.Mixture              // of the kept tokens; nil: each is one of tokens
+	cells    [][]int32                    // of each frame's rows, [T]; nil if the artifact does not tell
 	kept     []int                        // rows of each frame, [T]
 	times    []float64                    // [T], seconds
 	duration float64                      // seconds; 0 if unknown
@@ -24,8 +27,10 @@ type Question struct {
 	pictures tensor.Dense[uint8]          // [T,H,W,3]; of a model that is shown frames alone
 }
 
-// NewQuestion reads a kept artifact: tokens F16 [M,D], frame I32 [M] ascending,
-// pts_s F64 [T], metadata T and P.
+// NewQuestion reads a kept artifact: tokens F16 [M,D], frame and cell I32 [M]
+// ascending, pts_s F64 [T], metadata T and P. Where the model pools behind its
+// projector, tokens are those of the tower that the kept ones are made of, [R,D],
+// and a mixture says how.
 func NewQuestion(item job.Item, generate job.Generation, fit job.Fit, kept *tensor.File) (*Question, error) {
 	q := &Question{Item: item, Generate: generate, Fit: fit}
 	var err error
@@ -42,13 +47,31 @@ func NewQuestion(item job.Item, generate job.Generation, fit job.Fit, kept *tens
 	q.times, q.total = pts.Data, frames*cells
 	q.duration, _ = strconv.ParseFloat(kept.Metadata["duration_s"], 64) // a container may not tell
 	q.kept, err = perFrame(frame.Data, frames)
-	if err == nil && (len(frame.Data) != q.tokens.Rows() || len(pts.Data) != frames) {
-		err = fmt.Errorf("%d rows, %d frame numbers, %d times of %d frames", q.tokens.Rows(), len(frame.Data), len(pts.Data), frames)
+	if err == nil && len(pts.Data) != frames {
+		err = fmt.Errorf("%d times of %d frames", len(pts.Data), frames)
 	}
-	if err != nil {
+	if err := errors.Join(err, q.readRows(kept, len(frame.Data))); err != nil {
 		return nil, contract(job.StageAnswer, "kept: %v", err)
 	}
 	return q, nil
+}
+
+// readRows reads what the m kept tokens are made of, and where they stand.
+func (q *Question) readRows(kept *tensor.File, m int) (err error) {
+	if q.mixture, err = bundle.GetMixture(kept, q.tokens.Rows(), m); err != nil {
+		return err
+	}
+	if q.mixture == nil && q.tokens.Rows() != m {
+		return fmt.Errorf("%d rows, %d frame numbers", q.tokens.Rows(), m)
+	}
+	cell, err := tensor.Get[int32](kept, "cell")
+	if err != nil || len(cell.Data) != m {
+		return nil // asked for when it is needed
+	}
+	for _, n := range q.kept {
+		q.cells, cell.Data = append(q.cells, cell.Data[:n]), cell.Data[n:]
+	}
+	return nil
 }
 
 // See adds the clip artifact that the kept tokens come from: frames U8 [T,H,W,3].
@@ -80,12 +103,21 @@ func perFrame(frame []int32, frames int) ([]int, error) {
 
 // text is the question as prompts are made of it.
 func (q *Question) text() bundle.Question {
-	return bundle.Question{Text: q.Item.Question, Options: q.Item.Options, Times: q.times, Duration: q.duration}
+	return bundle.Question{Text: q.Item.Question, Options: q.Item.Options, Times: q.times, Duration: q.duration, Cells: q.cells}
+}
+
+// rows is M.
+func (q *Question) rows() int {
+	m := 0
+	for _, n := range q.kept {
+		m += n
+	}
+	return m
 }
 
 // trim keeps room of the rows, evenly spread over them and so over the frames.
 func (q *Question) trim(room int) {
-	all := q.tokens.Rows()
+	all := q.rows()
 	rows, kept := make([]int, room), make([]int, len(q.kept))
 	frame, end := 0, q.kept[0]
 	for i := range rows {
@@ -96,9 +128,35 @@ func (q *Question) trim(room int) {
 		}
 		kept[frame]++
 	}
+	q.only(rows, kept)
+}
+
+// only drops all kept tokens but rows, of which there are kept[t] in frame t.
+func (q *Question) only(rows, kept []int) {
+	var cells [][]int32
+	if q.cells != nil {
+		all, left := slices.Concat(q.cells...), rows
+		for _, n := range kept {
+			cells = append(cells, cellsAt(all, left[:n]))
+			left = left[n:]
+		}
+	}
+	q.kept, q.cells = kept, cells
+	if q.mixture != nil {
+		q.mixture = q.mixture.Only(rows)
+		return
+	}
 	gathered, err := tensor.Gather(q.tokens, rows)
 	if err != nil {
-		panic(fmt.Sprintf("trim: %v", err)) // the rows are counted above
+		panic(fmt.Sprintf("trim: %v", err)) // the rows are counted by the caller
 	}
-	q.tokens, q.kept = gathered, kept
+	q.tokens = gathered
+}
+
+func cellsAt(values []int32, places []int) []int32 {
+	out := make([]int32, len(places))
+	for i, p := range places {
+		out[i] = values[p]
+	}
+	return out
 }

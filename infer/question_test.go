@@ -6,6 +6,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/winnow-video/winnow/infer/bundle"
 	"github.com/winnow-video/winnow/infer/tensor"
 	"github.com/winnow-video/winnow/workflows/job"
 )
@@ -88,6 +89,31 @@ func TestTrim(t *testing.T) {
 		if diff := cmp.Diff(want.kept, q.kept); diff != "" {
 			t.Errorf("room for %d: rows by frame (-want +got):\n%s", room, diff)
 		}
+	}
+}
+
+// A mixture is trimmed to the tokens that stay; the rows they share stay too.
+func TestTrimMixture(t *testing.T) {
+	t.Parallel()
+	f := keptFile([]int32{0, 0, 2, 2}, 3)
+	tensor.Put(f, "tokens", tensor.New[tensor.Float16](2, 1))
+	tensor.Put(f, "cell", tensor.Dense[int32]{Shape: tensor.Shape{4}, Data: []int32{1, 3, 0, 2}})
+	mixture := &bundle.Mixture{Of: []int32{0, 1, 2, 2, 3}, Row: []int32{0, 1, 0, 1, 1}, Weight: []float32{1, 2, 3, 4, 5}}
+	mixture.Put(f)
+	q, err := NewQuestion(job.Item{}, job.Generation{}, job.FitTrim, f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	q.trim(2)
+	want := &bundle.Mixture{Of: []int32{0, 1, 1}, Row: []int32{0, 0, 1}, Weight: []float32{1, 3, 4}}
+	if diff := cmp.Diff(want, q.mixture); diff != "" {
+		t.Errorf("mixture (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff([][]int32{{1}, {}, {0}}, q.cells); diff != "" {
+		t.Errorf("cells (-want +got):\n%s", diff)
+	}
+	if q.rows() != 2 || q.tokens.Rows() != 2 {
+		t.Errorf("%d tokens of %d rows, want 2 of 2", q.rows(), q.tokens.Rows())
 	}
 }
 

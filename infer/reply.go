@@ -123,6 +123,10 @@ func (a *Answerer) flops(asked *asked, completion int) job.FLOPs {
 	full := work
 	full.Visual = asked.question.total
 	full.Prompt += asked.question.total - asked.plan.Visual
+	if asked.question.mixture != nil {
+		work.Projected = asked.question.tokens.Rows()
+		full.Projected = len(asked.question.kept) * a.bundle.TowerTokens()
+	}
 	d := a.bundle.Dims
 	return job.FLOPs{Convention: string(bundle.Real), Full: d.FLOPs(bundle.Real, full), Spent: d.FLOPs(bundle.Real, work)}
 }

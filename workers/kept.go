@@ -17,10 +17,12 @@ import (
 
 // keptFile makes the kept artifact: tokens F16 [M,D], frame, cell I32 [M] and
 // relevance F32 [M] of each; index I64 and pts_s F64 [T] of all frames looked at.
+// Where the model pools behind its projector, tokens are the tower's rows [R,D]
+// that the kept ones are made of, and bundle.Mixture's tensors say how.
 // For who wants to see what was pruned: relevance_all F32 [T,P], where the method
 // looks at the question, and in the metadata the key of the clip and the grid.
 func keptFile(c *clip, s *prune.Selection, p job.Pruning) (*tensor.File, error) {
-	tokens, err := prune.Gather(c.tokens, s)
+	tokens, mixture, err := c.gather(s)
 	if err != nil {
 		return nil, err
 	}
@@ -39,6 +41,9 @@ func keptFile(c *clip, s *prune.Selection, p job.Pruning) (*tensor.File, error) 
 	tensor.Put(f, "frame", frame)
 	tensor.Put(f, "cell", cell)
 	tensor.Put(f, "relevance", relevance)
+	if mixture != nil {
+		mixture.Put(f)
+	}
 	if s.Relevance != nil {
 		tensor.Put(f, "relevance_all", tensor.Dense[float32]{Shape: tensor.Shape{s.T, s.P}, Data: s.Relevance})
 	}

@@ -90,6 +90,8 @@ type clip struct {
 	frames artifact.Key                 // of the pictures that the tokens are of
 	grid   prune.Grid                   // on which they lie
 	tokens tensor.Dense[tensor.Float16] // [T,P,D]
+	tower  tensor.Dense[tensor.Float16] // [T,P′,D], what tokens were pooled of; see pool
+	pool   *bundle.PoolAfter            // nil unless the model pools behind its projector
 	pts    []float64                    // [T], seconds
 	ready  *prune.Clip
 }
@@ -104,6 +106,9 @@ func (s *stages) openClip(ctx context.Context, w *work) (*clip, error) {
 		return nil, err
 	}
 	c, err := readClip(body)
+	if err == nil {
+		err = c.poolBy(w.bundle.PoolAfter)
+	}
 	if err != nil {
 		return nil, job.Fail(job.StagePrune, job.ModelContract, "%s: %v", key, err)
 	}

@@ -2,7 +2,6 @@ package main
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"math"
 	"strconv"
@@ -22,20 +21,6 @@ func (a *app) bundleCommand() *cobra.Command {
 	}
 	c.AddCommand(a.bundleInspectCommand(), a.bundleVerifyCommand())
 	return c
-}
-
-func (a *app) bundleVerifyCommand() *cobra.Command {
-	return &cobra.Command{
-		Use: "verify FOLDER", Short: "Compare every file of a bundle with its digest, and its parts with each other", Args: exactArgs("FOLDER"),
-		RunE: func(c *cobra.Command, args []string) error {
-			b, err := bundle.Open(c.Context(), args[0])
-			if err != nil {
-				return bundleError(err)
-			}
-			_, err = fmt.Fprintf(a.out, "%s: ok: %s, %d files, digest %s\n", args[0], b.Name, len(b.Files), b.Digest())
-			return errors.Join(err, b.Close())
-		},
-	}
 }
 
 // estimate is what `winnow bundle inspect` computes from the bundle's dims.
@@ -90,7 +75,7 @@ func estimateCost(m *bundle.Manifest, frames, text int, keep float64) estimate {
 	total := frames * m.Tokens()
 	kept := frames * max(1, int(math.RoundToEven(float64(m.Tokens())*keep)))
 	work := func(visual int) bundle.Work {
-		return bundle.Work{Frames: frames, Visual: visual, Prompt: visual + text}
+		return bundle.Work{Frames: frames, Visual: visual, Projected: m.Projected(frames, visual), Prompt: visual + text}
 	}
 	e := estimate{
 		Frames: frames, Keep: keep, VisualTotal: total, VisualKept: kept, TextTokens: text,

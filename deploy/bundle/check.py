@@ -3,18 +3,31 @@
 import numpy as np
 import onnxruntime as ort
 import torch
+from transformers import AutoModelForCausalLM
 
-TOLERANCE = 1e-4  # of the largest logit
+from checkpoint import Refused
+from reference import Reference
+
+TOLERANCE = {"f32": 1e-4, "f16": 1e-4, "int8": 0.1}  # of the largest logit
 STEPS = 6  # greedy tokens after the first
+LARGEST = 1_000_000_000  # parameters: the model and the graphs are in memory together
 
 
-def equal(folder, family):
-    """exits with the figure if the files in folder answer otherwise than family's model"""
+def equal(folder, family, alone):
+    """Refused, with the figure, if the files in folder answer otherwise than family's model; alone is
+    the folder of its language model, None where that is decoder.onnx"""
+    if family.parameters > LARGEST:
+        print(f"not compared: {family.parameters / 1e9:.1f}e9 parameters: see winnow bundle verify --against transformers")
+        return
     torch.manual_seed(0)
+    reference = Reference(family)
     with torch.no_grad():
-        tokens = vision(folder, family)
-        rows = projector(folder, family, tokens)
-        decoder(folder, family, rows)
+        tokens = vision(folder, family, reference)
+        rows = projector(folder, family, reference, tokens)
+        if alone:
+            language(alone, reference, rows)
+        else:
+            decoder(folder, family, reference, rows)
 
 
 def session(folder, name):
@@ -23,46 +36,59 @@ def session(folder, name):
     return ort.InferenceSession(str(folder / name), options, providers=["CPUExecutionProvider"])
 
 
-def near(what, got, want, tolerance=TOLERANCE):
+def near(what, got, want, tolerance=1e-4):
     error = float(np.abs(got - want).max() / np.abs(want).max())
     if not error <= tolerance:
-        raise SystemExit(f"{what}: differs from transformers by {error:.2g} of its largest value, more than {tolerance:g}")
+        raise Refused(f"{what}: differs from transformers by {error:.2g} of its largest value, more than {tolerance:g}")
     print(f"{what}: equal to transformers within {error:.1g}")
 
 
-def vision(folder, family):
+def vision(folder, family, reference):
+    """a clip through the whole model, whose projector tells what tokens it was given"""
     size = family.image["size"]
-    pixels = torch.randint(0, 256, (2, size, size, 3), dtype=torch.uint8)
+    pixels = torch.randint(0, 256, (family.fixed_frames or 2, size, size, 3), dtype=torch.uint8)
+    reference.see(pixels, placeholders(family, len(pixels)))
     (got,) = session(folder, "vision.onnx").run(None, {"pixels": pixels.numpy()})
-    want = family.reference_tokens(pixels).numpy()
-    near("vision.onnx", got.astype(np.float32), want, tolerance=2**-10)  # got is rounded to f16
+    near("vision.onnx", got.astype(np.float32), reference.tokens.float().numpy(), tolerance=2**-10)  # both are rounded to f16
     return torch.from_numpy(got)
 
 
-def projector(folder, family, tokens):
+def placeholders(family, frames):
+    """the ids of a clip's visual rows alone"""
+    rows = family.tokens * frames + (1 if family.newline == "end" else 0)
+    return torch.full((rows,), family.placeholder)
+
+
+def projector(folder, family, reference, tokens):
     flat = tokens.reshape(-1, tokens.shape[-1])
     (got,) = session(folder, "projector.onnx").run(None, {"tokens": flat.numpy()})
-    near("projector.onnx", got, family.reference_rows(flat.float()).numpy())
+    near("projector.onnx", got, reference.project(flat).numpy())
     return torch.from_numpy(got)
 
 
-def decoder(folder, family, rows):
+def decoder(folder, family, reference, rows):
     """two prompts of unlike length in one batch, padded on the left, then greedy steps over the cache"""
     run = session(folder, "decoder.onnx")
-    table = family.embeddings().float()
+    table = reference.embeddings()
     text = torch.randint(0, len(table), (2, 9))
     prompts = [torch.cat([table[text[0]], rows[:40]]), torch.cat([rows[7:20], table[text[1]]])]
     states = batch(prompts, family.cache_shape)
-    logits = 0
     for step in range(STEPS + 1):
         logits, states = advance(run, states)
-        want = torch.stack([family.reference_logits(p[None]) for p in prompts]).numpy()
-        near(f"decoder.onnx, token {step}", logits, want)
-        ids = logits.argmax(-1)
-        if (ids != want.argmax(-1)).any():
-            raise SystemExit(f"decoder.onnx, token {step}: greedy ids {ids}, transformers' {want.argmax(-1)}")
+        want = torch.stack([reference.logits(p)[-1] for p in prompts]).numpy()
+        near(f"decoder.onnx, token {step}", logits, want, TOLERANCE[family.weights])
+        ids = want.argmax(-1)
+        if family.weights != "int8" and (ids != logits.argmax(-1)).any():
+            raise Refused(f"decoder.onnx, token {step}: greedy ids {logits.argmax(-1)}, transformers' {ids}")
         prompts = [torch.cat([p, table[i : i + 1]]) for p, i in zip(prompts, ids)]
         states["inputs_embeds"] = table[ids][:, None].numpy()
+
+
+def language(folder, reference, rows):
+    """visual rows through the extracted model, which any engine loads by its own class"""
+    model = AutoModelForCausalLM.from_pretrained(folder, torch_dtype=torch.float32, attn_implementation="eager").eval()
+    got = model(inputs_embeds=rows[None, :40]).logits[0]
+    near(type(model).__name__, got.numpy(), reference.logits(rows[:40]).numpy(), 1e-3)  # its weights are not rounded
 
 
 def batch(prompts, cache):

@@ -3,14 +3,16 @@
 
     export.py --model CHECKPOINT --out BUNDLE
 
-CHECKPOINT is a folder or a model id. A bundle is a folder of graphs, embedding
-table, tokenizer and bundle.json, in which everything about the model that is no
-weight stands, and every file's digest: infer/bundle reads it. Weights are stored
-as f16 and computed with as f32. What `transformers` itself answers is compared
-with what ONNX Runtime answers from the files before the folder takes its place.
+CHECKPOINT is a folder or a model id, of LLaVA-1.5, LLaVA-NeXT-Video, Video-LLaVA or
+LLaVA-OneVision as `transformers` knows them. A bundle is a folder of graphs,
+embedding table, tokenizer and bundle.json, in which everything about the model that
+is no weight stands, and every file's digest: infer/bundle reads it. What
+`transformers` itself answers is compared with what ONNX Runtime answers from the
+files before the folder takes its place.
 
-The prompt is no part of a Hugging Face checkpoint. It is read from winnow.json in
-the checkpoint's folder, or from --prompt FILE, with the fields of prompt.py.
+The prompt is made of the checkpoint's chat template. Where there is none, or it is
+not wanted, winnow.json in the checkpoint's folder or --prompt FILE says it, with the
+fields of prompt.py.
 """
 
 import argparse
@@ -24,34 +26,47 @@ from pathlib import Path
 
 import torch
 from safetensors.torch import save_file
-from transformers import AutoConfig, AutoTokenizer
 
 import check
 import families
+import language
 import onnxfile
+from checkpoint import Checkpoint, Refused
 from prompt import Prompt
-
-FILES = ["vision.onnx", "projector.onnx", "embed_tokens.safetensors", "decoder.onnx", "tokenizer.json"]
 
 
 def main():
     args = arguments()
-    config = AutoConfig.from_pretrained(args.model)
-    family = families.of(config)(args.model, config)
-    prompt = Prompt.read(args.prompt or Path(args.model) / "winnow.json")
-    tokenizer = AutoTokenizer.from_pretrained(args.model)
-
-    out = Path(args.out)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    work = Path(tempfile.mkdtemp(dir=out.parent, prefix=f".{out.name}-"))
     try:
-        write_files(work, family, tokenizer)
-        manifest = describe(work, family, prompt, tokenizer)
+        export(args)
+    except Refused as e:
+        sys.exit(f"export: {e}")
+
+
+def export(args):
+    checkpoint = Checkpoint(args.model, args.revision)
+    family = families.of(checkpoint, args.weights)
+    tokenizer = checkpoint.tokenizer()
+    prompt = prompt_of(args, checkpoint, tokenizer, family)
+    out, works = Path(args.out), []
+    try:
+        work, alone, remote = folder_beside(out, works), None, None
+        write_files(work, family, tokenizer, args.inline << 20)
+        if args.language == "local":
+            write_decoder(work, family, args.inline << 20)
+        else:
+            beside = Path(args.language_out or f"{out}-language")
+            alone = folder_beside(beside, works)
+            remote = {"remote": True, "model": args.served_as or beside.name, "revision": language.write(alone, family, tokenizer)}
+        manifest = describe(work, family, prompt, tokenizer, remote)
         (work / "bundle.json").write_text(json.dumps(manifest, indent=1) + "\n")
-        check.equal(work, family)
+        check.equal(work, family, alone)
+        if remote:
+            replace(alone, beside)
         replace(work, out)
     finally:
-        shutil.rmtree(work, ignore_errors=True)
+        for left in works:
+            shutil.rmtree(left, ignore_errors=True)
     total = sum(f.stat().st_size for f in out.iterdir())
     print(f"{out}: {manifest['name']}, {total / 1e6:.1f} MB, digest {digest(out / 'bundle.json')[:12]}")
 
@@ -59,45 +74,79 @@ def main():
 def arguments():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("--model", required=True, help="checkpoint folder or Hugging Face model id")
+    p.add_argument("--revision", help="commit, tag or branch of a model id")
     p.add_argument("--out", required=True, help="bundle folder; replaced if it exists")
-    p.add_argument("--prompt", help="prompt description (default: winnow.json in the checkpoint's folder)")
+    p.add_argument("--weights", choices=["f32", "f16", "int8"], default="f16",
+                   help="how weights are stored; int8 is the decoder's matrices, the rest is f16 then. Arithmetic is f32")
+    p.add_argument("--inline", type=int, default=onnxfile.INLINE >> 20, metavar="MIB",
+                   help="a graph whose weights, as f32, take more has them in a file beside it (default: %(default)s)")
+    p.add_argument("--language", choices=["local", "remote"], default="local",
+                   help="remote: no decoder.onnx; the language model goes to a folder of its own, for vLLM")
+    p.add_argument("--language-out", help="that folder (default: OUT-language)")
+    p.add_argument("--served-as", help="the name that vLLM serves it under (default: the folder's)")
+    p.add_argument("--prompt", help="prompt description (default: winnow.json in the checkpoint's folder, else its chat template)")
+    p.add_argument("--name", help="the bundle's name (default: the checkpoint's)")
+    p.add_argument("--licence", default="NOASSERTION", help="SPDX licence of the weights")
+    p.add_argument("--frames", type=int, default=8, help="frames looked at by default")
     return p.parse_args()
 
 
-def write_files(folder, family, tokenizer):
-    d, e = family.vision_width, family.width
-    size = family.image["size"]
+def prompt_of(args, checkpoint, tokenizer, family):
+    said = Path(args.prompt) if args.prompt else checkpoint.folder / "winnow.json"
+    if args.prompt or said.exists():
+        return Prompt.read(said)
+    name = args.name or Path(args.model).name
+    return Prompt.of_chat(checkpoint, tokenizer, family, name, args.licence, args.frames)
+
+
+def folder_beside(out, made):
+    """an empty folder on out's file system, noted in made"""
+    out.parent.mkdir(parents=True, exist_ok=True)
+    made.append(Path(tempfile.mkdtemp(dir=out.parent, prefix=f".{out.name}-")))
+    return made[-1]
+
+
+def write_files(folder, family, tokenizer, inline):
+    size, plain = family.image["size"], "f32" if family.weights == "f32" else "f16"
     onnxfile.write(
-        folder / "vision.onnx", family.vision(), {"pixels": torch.zeros(2, size, size, 3, dtype=torch.uint8)},
-        ["tokens"], {"pixels": {0: "B"}, "tokens": {0: "B"}},
+        folder / "vision.onnx", family.vision(), family.vision_weight, {"pixels": torch.zeros(2, size, size, 3, dtype=torch.uint8)},
+        ["tokens"], {"pixels": {0: "B"}, "tokens": {0: "B"}}, plain, inline,
     )
     onnxfile.write(
-        folder / "projector.onnx", family.projector(), {"tokens": torch.zeros(3, d, dtype=torch.half)},
-        ["rows"], {"tokens": {0: "M"}, "rows": {0: "M"}},
+        folder / "projector.onnx", family.projector(), family.projector_weight,
+        {"tokens": torch.zeros(3, family.vision_width, dtype=torch.half)}, ["rows"], {"tokens": {0: "M"}, "rows": {0: "M"}}, plain, inline,
     )
-    onnxfile.write(folder / "decoder.onnx", family.decoder(), *onnxfile.decoder_signature(e, family.cache_shape))
-    save_file({"embed_tokens": family.embeddings()}, str(folder / "embed_tokens.safetensors"))
+    save_file(family.embeddings(), str(folder / "embed_tokens.safetensors"))
     tokenizer.backend_tokenizer.save(str(folder / "tokenizer.json"))
 
 
-def describe(folder, family, prompt, tokenizer):
+def write_decoder(folder, family, inline):
+    signature = onnxfile.decoder_signature(family.width, family.cache_shape)
+    onnxfile.write(folder / "decoder.onnx", family.decoder(), family.decoder_weight, *signature, family.weights, inline)
+
+
+def describe(folder, family, prompt, tokenizer, remote):
     """bundle.json, in the order a reader wants it"""
-    return {
+    files = sorted(f.name for f in folder.iterdir())
+    manifest = {
         "v": 1,
         "name": prompt.name,
         "licence": prompt.licence,
         "created_by": created_by(),
-        "files": {name: {"sha256": digest(folder / name), "size": (folder / name).stat().st_size} for name in FILES},
+        "files": {name: {"sha256": digest(folder / name), "size": (folder / name).stat().st_size} for name in files},
+        "language": remote,
         "image": family.image,
         "grid": family.grid,
         "extra_leading": family.extra_leading,
+        "pool_after": family.pool_after,
         "layout": prompt.layout,
         "frame_prefix": prompt.frame_prefix,
-        "newline": "none",
-        "frames": {"default": prompt.frames},
-        "images": "frame",
+        "frame_suffix": prompt.frame_suffix or None,
+        "newline": family.newline,
+        "frames": frames(family, prompt),
+        "images": family.images,
         "template": prompt.template,
-        "tokenize": "per_side",
+        "tokenize": prompt.tokenize,
         "letter_ids": prompt.letter_ids(tokenizer),
         "bos": tokenizer.bos_token_id if prompt.bos else None,
         "eos": family.eos(tokenizer),
@@ -106,6 +155,13 @@ def describe(folder, family, prompt, tokenizer):
         "dims": family.dims,
         "relevance_trained": prompt.relevance_trained,
     }
+    absent = [name for name in ("language", "pool_after", "frame_suffix") if manifest[name] is None]
+    return {name: value for name, value in manifest.items() if name not in absent}
+
+
+def frames(family, prompt):
+    fixed = family.fixed_frames
+    return {"default": fixed, "fixed": fixed} if fixed else {"default": prompt.frames}
 
 
 def created_by():

@@ -31,26 +31,37 @@ def attend(q, k, v, scale, bias=None):
 
 
 class Vision(nn.Module):
-    """A CLIP tower up to the layer whose output the projector reads."""
+    """A CLIP or SigLIP tower up to the layer that the model reads, and the pooling before its projector."""
 
-    def __init__(self, tower, layers, keep_cls, mean, std):
+    def __init__(self, tower, layers, keep_cls, mean, std, pool=None):
         super().__init__()
-        self.embed = tower.embeddings
-        self.norm = tower.pre_layrnorm
+        e = tower.embeddings
+        self.patches, self.places = e.patch_embedding, e.position_embedding
+        self.cls = getattr(e, "class_embedding", None)  # SigLIP has none
+        self.norm = getattr(tower, "pre_layrnorm", None)
         self.layers = tower.encoder.layers[:layers]
-        self.keep_cls = keep_cls
+        self.drop = 0 if keep_cls or self.cls is None else 1
+        self.pool, self.side = pool, round(e.num_patches**0.5)
         self.register_buffer("mean", torch.tensor(mean) * 255)
         self.register_buffer("std", torch.tensor(std) * 255)
 
     def forward(self, pixels):
         x = (pixels.float() - self.mean) / self.std
-        x = self.embed.patch_embedding(x.permute(0, 3, 1, 2)).flatten(2).transpose(1, 2)
-        cls = self.embed.class_embedding.expand(x.shape[0], 1, -1)
-        x = torch.cat([cls, x], dim=1) + self.embed.position_embedding.weight
-        x = self.norm(x)
+        x = self.patches(x.permute(0, 3, 1, 2)).flatten(2).transpose(1, 2)
+        if self.cls is not None:
+            x = torch.cat([self.cls.expand(x.shape[0], 1, -1), x], dim=1)
+        x = x + self.places.weight
+        if self.norm is not None:
+            x = self.norm(x)
         for layer in self.layers:
             x = self.block(layer, x)
-        return (x if self.keep_cls else x[:, 1:]).half()
+        return self.pooled(x[:, self.drop :]).half()
+
+    def pooled(self, x):
+        """[B,S²,D] -> [B,P,D]"""
+        if self.pool is None:
+            return x
+        return self.pool(x.transpose(1, 2).unflatten(2, (self.side, self.side))).flatten(2).transpose(1, 2)
 
     @staticmethod
     def block(layer, x):

@@ -40,13 +40,13 @@ func Open(ctx context.Context, dir string) (*Bundle, error) {
 }
 
 func (b *Bundle) open() (err error) {
-	if b.template, err = parseTemplate(b.Template, b.FramePrefix); err != nil || b.Pictures() {
+	if b.template, err = parseTemplate(b.Template, b.FramePrefix, b.FrameSuffix); err != nil || b.Pictures() {
 		return err
 	}
 	if b.tokenizer, err = b.readTokenizer(); err != nil {
 		return err
 	}
-	if b.embeddings, err = openEmbeddings(b.Path(EmbeddingsFile)); err != nil {
+	if b.embeddings, err = openEmbeddings(b.Path(EmbeddingsFile), b.Newline != NewlineNone); err != nil {
 		return err
 	}
 	return b.agree()

@@ -86,6 +86,7 @@ func testEmbeddings(t testing.TB, rows int) []byte {
 	}
 	file := &tensor.File{}
 	tensor.Put(file, embeddingsTensor, table)
+	tensor.Put(file, newlineTensor, tensor.Dense[float32]{Shape: tensor.Shape{1, testWidth}, Data: []float32{9, 8, 7, 6}})
 	content, err := tensor.Encode(file)
 	if err != nil {
 		t.Fatal(err)
@@ -287,7 +288,7 @@ func TestOpenPictures(t *testing.T) {
 	pictures := func(m *Manifest) {
 		*m = Manifest{
 			V: Version, Name: "api", Files: map[string]File{}, Image: m.Image, Grid: [2]int{1, 1},
-			Layout: PerFrame, FramePrefix: "at {time_s}:", Newline: NewlineNone, Frames: m.Frames, Images: ImageIsFrame,
+			Layout: PerFrame, FramePrefix: "at {time_s}:", FrameSuffix: ";", Newline: NewlineNone, Frames: m.Frames, Images: ImageIsFrame,
 			Template: m.Template, Language: &Language{Remote: true, Model: "gpt", Input: InputFrames},
 		}
 	}
@@ -296,8 +297,8 @@ func TestOpenPictures(t *testing.T) {
 		t.Errorf("pictures %v, %d tokens a frame, %d options", b.Pictures(), b.Tokens(), b.Options())
 	}
 	want := []Part{
-		{Text: "USER: 2 frames.at 1.00:"}, {Frame: 0}, {Text: "at 2.50:"}, {Frame: 1},
-		{Text: "What?\nA. red\nB. blue\nAnswer with the option's letter. ASSISTANT:"},
+		{Text: "USER: 2 frames.at 1.00:"}, {Frame: 0}, {Text: ";at 2.50:"}, {Frame: 1},
+		{Text: "; What?\nA. red\nB. blue\nAnswer with the option's letter. ASSISTANT:"},
 	}
 	got := b.Parts(Question{Text: "What?", Options: []string{"red", "blue"}, Times: []float64{1, 2.5}})
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -310,9 +311,10 @@ func TestOpenPictures(t *testing.T) {
 		t.Errorf("rediprune of images: %v", err)
 	}
 	for name, change := range map[string]func(*Manifest){
-		"files": func(m *Manifest) { m.Files[VisionFile] = File{} },
-		"grid":  func(m *Manifest) { m.Grid = [2]int{2, 2} },
-		"input": func(m *Manifest) { m.Language.Input = "audio" },
+		"files":   func(m *Manifest) { m.Files[VisionFile] = File{} },
+		"grid":    func(m *Manifest) { m.Grid = [2]int{2, 2} },
+		"input":   func(m *Manifest) { m.Language.Input = "audio" },
+		"newline": func(m *Manifest) { m.Newline = NewlineFrame },
 	} {
 		_, err := Open(t.Context(), writeBundle(t, func(m *Manifest) { pictures(m); change(m) }))
 		wantBundleFailure(t, err, name)
@@ -333,7 +335,9 @@ func TestReadManifestIsStrict(t *testing.T) {
 		{`"resize":"shortest_crop"`, `"resize":"stretch"`, "image.resize"},
 		{`"grid":[2,2]`, `"grid":[2,0]`, "grid"},
 		{`"layout":"per_frame"`, `"layout":"mixed"`, "layout"},
-		{`"newline":"none"`, `"newline":"row"`, "newline"},
+		{`"newline":"none"`, `"newline":"tab"`, "newline"},
+		{`"newline":"none"`, `"newline":"row","extra_leading":1`, "newline: row"},
+		{`"pool_after":null`, `"pool_after":{"from":9,"src":[[0,1,2,3]],"weight":[[1,0,0,0]]}`, "pool_after"},
 		{`"default":2`, `"default":0`, "frames"},
 		{`"images":"frame"`, `"images":"no"`, "images"},
 		{`"tokenize":"per_side"`, `"tokenize":"words"`, "tokenize"},
@@ -349,6 +353,7 @@ func TestReadManifestIsStrict(t *testing.T) {
 		{`"relevance_trained":false`, `"relevance_trained":false,"language":{"remote":false,"model":"m","revision":"r"}`, "language.remote"},
 		{`"relevance_trained":false`, `"relevance_trained":false,"language":{"remote":true,"revision":"r"}`, "language.model"},
 		{`"relevance_trained":false`, `"relevance_trained":false,"language":{"remote":true,"model":"m","revision":"r"}`, `unexpected "decoder.onnx"`},
+		{`"tokenizer.json":`, `"tokenizer.json.data":`, `unexpected "tokenizer.json.data"`},
 	}
 	for _, test := range tests {
 		changed := bytes.Replace(text, []byte(test.old), []byte(test.new), 1)

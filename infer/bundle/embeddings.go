@@ -7,23 +7,31 @@ import (
 	"github.com/winnow-video/winnow/infer/tensor"
 )
 
-// embeddingsTensor is the one tensor of embed_tokens.safetensors.
-const embeddingsTensor = "embed_tokens"
+// The tensors of embed_tokens.safetensors.
+const (
+	embeddingsTensor = "embed_tokens"
+	newlineTensor    = "newline"
+)
 
-// embeddings is a token embedding table [V,E] f16 that stays on disk: a prompt
+// embeddings is a token embedding table [V,E] that stays on disk: a prompt
 // needs a few hundred of its rows.
 type embeddings struct {
-	file  *os.File
-	table *tensor.Reader
-	shape tensor.Shape
+	file    *os.File
+	table   *tensor.Reader
+	shape   tensor.Shape
+	newline []float32 // [E]; nil without one
 }
 
-func openEmbeddings(path string) (*embeddings, error) {
+func openEmbeddings(path string, newline bool) (*embeddings, error) {
 	file, err := os.Open(path)
 	if err != nil {
 		return nil, err
 	}
 	e, err := newEmbeddings(file)
+	if err == nil && newline {
+		e.newline = make([]float32, e.shape[1])
+		err = e.read(newlineTensor, 0, e.newline)
+	}
 	if err != nil {
 		file.Close()
 		return nil, fmt.Errorf("%s: %w", EmbeddingsFile, err)
@@ -44,8 +52,8 @@ func newEmbeddings(file *os.File) (*embeddings, error) {
 	if err != nil {
 		return nil, err
 	}
-	if dtype != tensor.F16 || len(shape) != 2 {
-		return nil, fmt.Errorf("%s is %s %v, want F16 [V,E]", embeddingsTensor, dtype, []int(shape))
+	if !oneOf(dtype, tensor.F16, tensor.F32) || len(shape) != 2 {
+		return nil, fmt.Errorf("%s is %s %v, want F16 or F32 [V,E]", embeddingsTensor, dtype, []int(shape))
 	}
 	return &embeddings{file: file, table: table, shape: shape}, nil
 }
@@ -55,23 +63,29 @@ func (b *Bundle) Embed(ids []int32) (tensor.Dense[float32], error) {
 	width := b.embeddings.shape[1]
 	rows := tensor.Dense[float32]{Shape: tensor.Shape{len(ids), width}, Data: make([]float32, len(ids)*width)}
 	for i, id := range ids {
-		if err := b.embeddings.read(int(id), rows.Data[i*width:(i+1)*width]); err != nil {
+		if err := b.embeddings.read(embeddingsTensor, int(id), rows.Data[i*width:(i+1)*width]); err != nil {
 			return tensor.Dense[float32]{}, fmt.Errorf("embed token %d: %w", id, err)
 		}
 	}
 	return rows, nil
 }
 
-// read writes row id as f32 to row.
-func (e *embeddings) read(id int, row []float32) error {
-	stored, err := e.table.RowRange(embeddingsTensor, id, 1)
+// NewlineRow is the model's newline, [E]; nil without one.
+func (b *Bundle) NewlineRow() []float32 { return b.embeddings.newline }
+
+// read writes a tensor's row id as f32 to row.
+func (e *embeddings) read(name string, id int, row []float32) error {
+	stored, err := e.table.RowRange(name, id, 1)
 	if err != nil {
 		return err
 	}
-	half, err := tensor.Elements[tensor.Float16](stored)
+	floats, err := stored.Floats()
 	if err != nil {
 		return err
 	}
-	tensor.Widen(row, half.Data)
+	if len(floats.Data) != len(row) {
+		return fmt.Errorf("%s has rows of %d values, want %d", name, len(floats.Data), len(row))
+	}
+	copy(row, floats.Data)
 	return nil
 }

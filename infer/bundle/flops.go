@@ -1,6 +1,9 @@
 package bundle
 
-import "math"
+import (
+	"cmp"
+	"math"
+)
 
 // Dims are the widths and depths that computing and memory follow from.
 type Dims struct {
@@ -45,7 +48,8 @@ const (
 // Work is what one answer takes.
 type Work struct {
 	Frames     int // encoded; 0 if the tokens were there
-	Visual     int // rows through the projector and into the prompt
+	Visual     int // rows in the prompt
+	Projected  int // rows through the projector; 0: as many as Visual
 	Prompt     int // L: text and visual rows
 	Completion int // tokens decoded after the first
 }
@@ -55,7 +59,7 @@ func (d Dims) FLOPs(c Convention, w Work) float64 {
 	if c == Literature {
 		return d.Language.literature(w.Prompt)
 	}
-	return d.Encode(w.Frames) + d.Project(w.Visual) + d.Language.Prefill(0, w.Prompt) + d.Language.Decode(w.Prompt, w.Completion)
+	return d.Encode(w.Frames) + d.Project(cmp.Or(w.Projected, w.Visual)) + d.Language.Prefill(0, w.Prompt) + d.Language.Decode(w.Prompt, w.Completion)
 }
 
 // Encode counts the tower over frames (real).

@@ -12,14 +12,16 @@ import (
 // Version is the version of bundle.json that this package reads.
 const Version = 1
 
-// The files of a bundle beside bundle.json.
+// The files of a bundle beside bundle.json. The weights of a graph too large for
+// one file lie in a second, by the graph's name and DataSuffix.
 const (
 	ManifestFile   = "bundle.json"
 	VisionFile     = "vision.onnx"              // pixels U8 [B,H,W,3] → tokens F16 [B,P,D]
 	ProjectorFile  = "projector.onnx"           // tokens F16 [M,D] → rows F32 [M,E]
-	EmbeddingsFile = "embed_tokens.safetensors" // embed_tokens F16 [V,E]
+	EmbeddingsFile = "embed_tokens.safetensors" // embed_tokens F16 or F32 [V,E]; newline [1,E] where the model has one
 	DecoderFile    = "decoder.onnx"             // see deploy/bundle/graphs.py for names and shapes; none where language is remote
 	TokenizerFile  = "tokenizer.json"
+	DataSuffix     = ".data"
 )
 
 // Manifest is bundle.json: everything about a model that is no weight. It is
@@ -33,8 +35,10 @@ type Manifest struct {
 	Image            Image           `json:"image"`
 	Grid             [2]int          `json:"grid"`          // rows and columns of a frame's tokens
 	ExtraLeading     int             `json:"extra_leading"` // tokens before the grid's: a CLS that can be selected, not drawn
+	PoolAfter        *PoolAfter      `json:"pool_after"`    // null unless the model pools behind its projector; P is Grid's all the same
 	Layout           Layout          `json:"layout"`
-	FramePrefix      string          `json:"frame_prefix"` // per_frame: text before a frame's rows, with {i}, {t}, {time_s}
+	FramePrefix      string          `json:"frame_prefix"` // per_frame: text before a frame's rows, with {i}, {n}, {time_s}
+	FrameSuffix      string          `json:"frame_suffix"` // per_frame: text after a frame's rows, likewise; may be left out
 	Newline          Newline         `json:"newline"`
 	Frames           Frames          `json:"frames"`
 	Images           Images          `json:"images"`
@@ -108,15 +112,16 @@ const (
 	PerFrame Layout = "per_frame" // every frame's rows after a prefix of their own
 )
 
-// Newline is where the model's newline row stands among visual rows.
+// Newline is where the model's newline row stands among visual rows. It is no
+// token and never pruned; a frame or grid row of which nothing is kept has none.
 type Newline string
 
 // The newline placements.
 const (
 	NewlineNone  Newline = "none"
-	NewlineFrame Newline = "frame"
-	NewlineRow   Newline = "row"
-	NewlineEnd   Newline = "end"
+	NewlineFrame Newline = "frame" // after each frame
+	NewlineRow   Newline = "row"   // after each row of a frame's grid
+	NewlineEnd   Newline = "end"   // after the clip
 )
 
 // Frames is how many frames the model looks at.
@@ -204,5 +209,14 @@ func (m *Manifest) Prunes(p job.Prunings) error {
 	return nil
 }
 
-// Tokens is P, the visual tokens of one frame.
+// Tokens is P, the visual tokens of one frame that are selected from.
 func (m *Manifest) Tokens() int { return m.ExtraLeading + m.Grid[0]*m.Grid[1] }
+
+// TowerTokens is how many tokens of one frame the tower makes: P, or P′ where
+// the model pools behind its projector.
+func (m *Manifest) TowerTokens() int {
+	if m.PoolAfter != nil {
+		return m.PoolAfter.From
+	}
+	return m.Tokens()
+}

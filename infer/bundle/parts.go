@@ -16,10 +16,13 @@ func (b *Bundle) Parts(q Question) []Part {
 	side := fill(b.template.head, values)
 	for t := range q.Times {
 		if b.Layout == PerFrame {
-			side = append(side, b.template.framePrefix(q, t)...)
+			side = append(side, beside(b.template.prefix, q, t)...)
 		}
 		parts = append(appendText(parts, side), Part{Frame: t})
 		side = nil
+		if b.Layout == PerFrame {
+			side = beside(b.template.suffix, q, t)
+		}
 	}
 	return appendText(parts, append(side, fill(b.template.tail, values)...))
 }

@@ -1,6 +1,10 @@
 package bundle
 
-import "github.com/winnow-video/winnow/workflows/job"
+import (
+	"slices"
+
+	"github.com/winnow-video/winnow/workflows/job"
+)
 
 // Question is what a prompt is made of: a question about the frames of a clip.
 type Question struct {
@@ -8,25 +12,27 @@ type Question struct {
 	Options  []string  // at most len(Letters)
 	Times    []float64 // [T], PTS of the frames looked at, seconds
 	Duration float64   // of the video, seconds
+	Cells    [][]int32 // [T], where each frame's kept rows stand, ascending; nil if all are kept. Only newline: row asks
 }
 
 // Prompt is the one sequence that the language model reads: text and visual
 // rows in order, without gaps.
 type Prompt struct {
 	Segments []Segment
-	Len      int // L: text tokens and visual rows
+	Len      int // L: text tokens, newlines and visual rows
 	Visual   int // M: visual rows
 
 	tail int // first segment after the last visual rows
 }
 
-// Segment is a run of text tokens (IDs) or, without any, of visual rows: rows
-// First ≤ i < First+Rows of the kept tokens, all of frame Frame.
+// Segment is a run of text tokens (IDs), the model's newline, or else a run of
+// visual rows: rows First ≤ i < First+Rows of the kept tokens, all of frame Frame.
 type Segment struct {
-	IDs   []int32
-	Frame int
-	First int
-	Rows  int
+	IDs     []int32
+	Newline bool
+	Frame   int
+	First   int
+	Rows    int
 }
 
 // Prompt assembles the prompt of q with kept[t] visual rows of frame t. Frames
@@ -43,15 +49,60 @@ func (b *Bundle) Prompt(q Question, kept []int) (Prompt, error) {
 			continue
 		}
 		if b.Layout == PerFrame {
-			side = append(side, b.template.framePrefix(q, t)...)
+			side = append(side, beside(b.template.prefix, q, t)...)
 		}
 		p.text(b.tokenizer.EncodeTexts(side), b.BOS)
-		p.rows(t, rows)
+		if err := b.frame(&p, q, t, rows); err != nil {
+			return Prompt{}, err
+		}
 		side = nil
+		if b.Layout == PerFrame {
+			side = beside(b.template.suffix, q, t)
+		}
+	}
+	if b.Newline == NewlineEnd && p.Visual > 0 {
+		p.newline()
 	}
 	p.tail = len(p.Segments)
 	p.text(b.tokenizer.EncodeTexts(append(side, fill(b.template.tail, values)...)), b.BOS)
 	return p, nil
+}
+
+// frame appends the rows of frame t, with newlines where the model has them.
+func (b *Bundle) frame(p *Prompt, q Question, t, rows int) error {
+	runs := []int{rows}
+	if b.Newline == NewlineRow {
+		var err error
+		if runs, err = b.gridRows(q, t, rows); err != nil {
+			return err
+		}
+	}
+	for _, n := range runs {
+		p.rows(t, n)
+		if b.Newline == NewlineRow || b.Newline == NewlineFrame {
+			p.newline()
+		}
+	}
+	return nil
+}
+
+// gridRows counts the kept rows of frame t by the rows of its grid, empty ones left out.
+func (b *Bundle) gridRows(q Question, t, rows int) ([]int, error) {
+	if q.Cells == nil && rows == b.Tokens() {
+		return slices.Repeat([]int{b.Grid[1]}, b.Grid[0]), nil
+	}
+	if t >= len(q.Cells) || len(q.Cells[t]) != rows {
+		return nil, job.Fail(job.StageAnswer, job.ModelContract, "%d rows are kept of frame %d, but not where they stand", rows, t)
+	}
+	var runs []int
+	last := int32(-1)
+	for _, cell := range q.Cells[t] {
+		if row := cell / int32(b.Grid[1]); row != last {
+			runs, last = append(runs, 0), row
+		}
+		runs[len(runs)-1]++
+	}
+	return runs, nil
 }
 
 // accepts refuses what no prompt can be made of.
@@ -82,6 +133,12 @@ func (p *Prompt) rows(t, n int) {
 	p.Segments = append(p.Segments, Segment{Frame: t, First: p.Visual, Rows: n})
 	p.Len += n
 	p.Visual += n
+}
+
+// newline appends the model's newline.
+func (p *Prompt) newline() {
+	p.Segments = append(p.Segments, Segment{Newline: true})
+	p.Len++
 }
 
 // Tail is the ids after the last visual rows: what query vector `prompt` is made of.

@@ -26,7 +26,9 @@ func outline(t *testing.T, b *Bundle, p Prompt) []string {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if s.IDs == nil {
+		if s.Newline {
+			text = "↵"
+		} else if s.IDs == nil {
 			text = "[" + string(rune('0'+s.Frame)) + " " + string(rune('0'+s.First)) + "+" + string(rune('0'+s.Rows)) + "]"
 		}
 		out = append(out, text)
@@ -75,6 +77,69 @@ func TestPromptJoinedWithoutOptions(t *testing.T) {
 	want := []string{"[0 0+1]", "[1 1+1]", "[2 2+1]", "0.00s,1.25s,2.50s of 3.75 s: What colour is the circle?"}
 	if diff := cmp.Diff(want, outline(t, b, p)); diff != "" {
 		t.Errorf("prompt (-want +got):\n%s", diff)
+	}
+}
+
+func TestPromptFrameSuffix(t *testing.T) {
+	t.Parallel()
+	b := openBundle(t, func(m *Manifest) {
+		m.FramePrefix, m.FrameSuffix, m.Template.Prompt = "", " ({i})\n", "{frames}{question}{options}"
+	})
+	q := testQuestion()
+	q.Options = nil
+	p, err := b.Prompt(q, []int{2, 0, 3})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []string{"", "[0 0+2]", " (1)\n", "[2 2+3]", " (3)\nWhat colour is the circle?"}
+	if diff := cmp.Diff(want, outline(t, b, p)); diff != "" {
+		t.Errorf("prompt (-want +got):\n%s", diff)
+	}
+}
+
+func TestPromptNewlines(t *testing.T) {
+	t.Parallel()
+	cells := [][]int32{{0, 1}, nil, {0, 2, 3}}
+	tests := []struct {
+		newline Newline
+		kept    []int
+		cells   [][]int32
+		want    []string
+	}{
+		{NewlineEnd, []int{2, 0, 3}, nil, []string{"[0 0+2]", "[2 2+3]", "↵", "?"}},
+		{NewlineFrame, []int{2, 0, 3}, nil, []string{"[0 0+2]", "↵", "[2 2+3]", "↵", "?"}},
+		{NewlineRow, []int{2, 0, 3}, cells, []string{"[0 0+2]", "↵", "[2 2+1]", "↵", "[2 3+2]", "↵", "?"}},
+		{NewlineRow, []int{4, 0, 0}, nil, []string{"[0 0+2]", "↵", "[0 2+2]", "↵", "?"}},
+		{NewlineEnd, []int{0, 0, 0}, nil, []string{"?"}},
+	}
+	for _, test := range tests {
+		b := openBundle(t, func(m *Manifest) {
+			m.Layout, m.Newline, m.BOS, m.Template.Prompt = Joined, test.newline, nil, "{frames}{question}{options}"
+		})
+		q := Question{Text: "?", Times: make([]float64, 3), Cells: test.cells}
+		p, err := b.Prompt(q, test.kept)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(test.want, outline(t, b, p)); diff != "" {
+			t.Errorf("newline %s (-want +got):\n%s", test.newline, diff)
+		}
+		if want := b.Tokenizer().Encode("?"); !cmp.Equal(want, p.Tail()) {
+			t.Errorf("newline %s: tail %v, want %v", test.newline, p.Tail(), want)
+		}
+		if diff := cmp.Diff([]float32{9, 8, 7, 6}, b.NewlineRow()); diff != "" {
+			t.Errorf("newline row (-want +got):\n%s", diff)
+		}
+	}
+}
+
+func TestPromptNewlineRowNeedsCells(t *testing.T) {
+	t.Parallel()
+	b := openBundle(t, func(m *Manifest) { m.Newline = NewlineRow })
+	_, err := b.Prompt(testQuestion(), []int{2, 0, 3})
+	var failure *job.Failure
+	if !errors.As(err, &failure) || failure.Code != job.ModelContract {
+		t.Errorf("%v, want %s", err, job.ModelContract)
 	}
 }
 

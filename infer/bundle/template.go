@@ -27,10 +27,10 @@ func prefixFields() []string  { return []string{"i", "n", "time_s"} }
 func optionsFields() []string { return []string{"list"} }
 func optionFields() []string  { return []string{"letter", "text"} }
 
-// template is a Template and a frame prefix, cut into pieces.
+// template is a Template and what stands beside frames, cut into pieces.
 type template struct {
 	head, tail      []segment // of Prompt, before and after {frames}
-	prefix          []segment
+	prefix, suffix  []segment // of a frame's rows
 	options, option []segment
 }
 
@@ -40,7 +40,7 @@ type segment struct{ literal, field string }
 // fieldPattern is a field in braces.
 var fieldPattern = regexp.MustCompile(`\{[a-z_]+\}`)
 
-func parseTemplate(t Template, prefix string) (template, error) {
+func parseTemplate(t Template, prefix, suffix string) (template, error) {
 	prompt, err := parseSegments("template.prompt", t.Prompt, promptFields())
 	if err != nil {
 		return template{}, err
@@ -52,6 +52,9 @@ func parseTemplate(t Template, prefix string) (template, error) {
 	}
 	out := template{head: prompt[:at], tail: prompt[at+1:]}
 	if out.prefix, err = parseSegments("frame_prefix", prefix, prefixFields()); err != nil {
+		return template{}, err
+	}
+	if out.suffix, err = parseSegments("frame_suffix", suffix, prefixFields()); err != nil {
 		return template{}, err
 	}
 	if out.options, err = parseSegments("template.options", t.Options, optionsFields()); err != nil {
@@ -128,9 +131,9 @@ func (t *template) values(q Question) map[string][]Text {
 	}
 }
 
-// framePrefix is the text before frame i of q.
-func (t *template) framePrefix(q Question, i int) []Text {
-	return fill(t.prefix, map[string][]Text{
+// beside is the text before or after frame i of q.
+func beside(part []segment, q Question, i int) []Text {
+	return fill(part, map[string][]Text{
 		"i": user(strconv.Itoa(i + 1)), "n": user(strconv.Itoa(len(q.Times))), "time_s": user(seconds(q.Times[i])),
 	})
 }

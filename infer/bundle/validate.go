@@ -4,6 +4,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"slices"
 	"strings"
 )
@@ -25,7 +26,7 @@ func (m *Manifest) validate() error {
 	if err := first(m.model()); err != nil {
 		return err
 	}
-	if err := m.Dims.validate(); err != nil {
+	if err := errors.Join(m.Dims.validate(), m.PoolAfter.validate(m.Tokens())); err != nil {
 		return err
 	}
 	return m.validateFiles()
@@ -45,6 +46,7 @@ func (m *Manifest) validatePictures() error {
 	return first([]rule{
 		{len(m.Files) == 0, "files: want none where language.input is frames"},
 		{m.Tokens() == 1, "grid and extra_leading: want [1,1] and 0 where language.input is frames: a frame is one token"},
+		{m.Newline == NewlineNone && m.PoolAfter == nil, "newline and pool_after: want none and null where language.input is frames: they are of rows"},
 	})
 }
 
@@ -57,7 +59,8 @@ func (m *Manifest) common() []rule {
 		{m.Grid[0] > 0 && m.Grid[1] > 0, "grid: want rows and columns of at least 1"},
 		{m.ExtraLeading >= 0, "extra_leading: want 0 or more"},
 		{oneOf(m.Layout, Joined, PerFrame), fmt.Sprintf("layout: unknown %q", m.Layout)},
-		{m.Newline == NewlineNone, fmt.Sprintf("newline: %q is not supported by this build, which knows none", m.Newline)},
+		{oneOf(m.Newline, NewlineNone, NewlineFrame, NewlineRow, NewlineEnd), fmt.Sprintf("newline: unknown %q", m.Newline)},
+		{m.Newline != NewlineRow || m.ExtraLeading == 0, "newline: row: a token before the grid's, as extra_leading says, is in no row"},
 		{m.Frames.Default > 0 && m.Frames.Fixed >= 0, "frames: want a default of at least 1"},
 		{oneOf(m.Images, ImageIsFrame, ImageNotSupported), fmt.Sprintf("images: unknown %q", m.Images)},
 		{m.Language == nil || m.Language.Remote, "language.remote: want true, or no language where " + DecoderFile + " is it"},
@@ -104,7 +107,8 @@ func (m *Manifest) validateFiles() error {
 		want = append(want, DecoderFile)
 	}
 	for _, name := range m.fileNames() {
-		if !slices.Contains(want, name) {
+		graph, isData := strings.CutSuffix(name, DataSuffix)
+		if !slices.Contains(want, graph) || isData && filepath.Ext(graph) != ".onnx" {
 			return fmt.Errorf("files: unexpected %q", name)
 		}
 		if sum, err := hex.DecodeString(m.Files[name].SHA256); err != nil || len(sum) != 32 {

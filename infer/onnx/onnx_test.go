@@ -32,8 +32,10 @@ type opened struct {
 	answerer *infer.Answerer
 }
 
+var library = sync.OnceValues(func() (*onnx.Engine, error) { return onnx.Open(onnx.Config{Threads: 1}) })
+
 var open = sync.OnceValues(func() (*opened, error) {
-	engine, err := onnx.Open(onnx.Config{Threads: 1})
+	engine, err := library()
 	if err != nil {
 		return nil, err
 	}
@@ -92,7 +94,12 @@ func goldens(t *testing.T) []golden {
 // goldenFile holds frames U8 [T,H,W,3] and the tower's tokens F16 [T,P,D] of them.
 func goldenFile(t *testing.T) *tensor.File {
 	t.Helper()
-	body, err := os.ReadFile(filepath.Join("testdata", "golden.safetensors"))
+	return readTensors(t, filepath.Join("testdata", "golden.safetensors"))
+}
+
+func readTensors(t *testing.T, path string) *tensor.File {
+	t.Helper()
+	body, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
 	}

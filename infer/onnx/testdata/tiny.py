@@ -23,7 +23,10 @@ from transformers import (
 HERE = Path(__file__).parent
 EXPORT = HERE.parents[2] / "deploy" / "bundle"
 sys.path.insert(0, str(EXPORT))
+import check  # noqa: E402
 import families  # noqa: E402
+from checkpoint import Checkpoint  # noqa: E402
+from reference import Reference  # noqa: E402
 
 SIZE, PATCH, FRAMES = 16, 8, 3
 WORDS = ["What colour is the circle? A. red B. green C. blue D. none Answer: A B C D", "How many squares are there? 1: 2: 3: Answer:"]
@@ -68,12 +71,11 @@ def checkpoint(folder, tok):
     tok.save_pretrained(folder)
     CLIPImageProcessor(size={"shortest_edge": SIZE}, crop_size={"height": SIZE, "width": SIZE}).save_pretrained(folder)
     (folder / "winnow.json").write_text(json.dumps(PROMPT))
-    return config
 
 
-def prompt_rows(family, tok, projected, question, options, kept):
+def prompt_rows(reference, tok, projected, question, options, kept):
     """[L,E]: each side of a frame's rows is tokenised on its own"""
-    table = family.embeddings().float()
+    table = reference.embeddings()
 
     def embed(text, first=False):
         return table[([1] if first else []) + tok.encode(text, add_special_tokens=False)]
@@ -86,11 +88,11 @@ def prompt_rows(family, tok, projected, question, options, kept):
     return torch.cat([*rows, embed(f" {question}{listed} Answer:")])
 
 
-def answer(family, rows):
+def answer(reference, rows):
     """greedy ids, each one's log-probability, and the first token's log-probabilities"""
-    table, ids, said, first = family.embeddings().float(), [], [], None
+    table, ids, said, first = reference.embeddings(), [], [], None
     for _ in range(STEPS):
-        logprobs = family.reference_logits(rows[None]).log_softmax(-1)
+        logprobs = reference.logits(rows)[-1].log_softmax(-1)
         first = logprobs if first is None else first
         best, second = logprobs.topk(2).values.tolist()
         assert best - second > 1e-3, "two tokens are too close to tell apart: choose another seed"
@@ -102,16 +104,16 @@ def answer(family, rows):
     return ids, said, first
 
 
-def golden(family, tok):
+def golden(reference, tok):
     generator = torch.Generator().manual_seed(1)
     frames = torch.randint(0, 256, (FRAMES, SIZE, SIZE, 3), dtype=torch.uint8, generator=generator)
-    tokens = family.reference_tokens(frames).half()
-    projected = family.reference_rows(tokens.float())
+    reference.see(frames, check.placeholders(reference.family, FRAMES))
+    tokens, projected = reference.tokens, reference.rows
     letters = [tok.encode(" " + c, add_special_tokens=False)[0] for c in "ABCD"]
     cases = []
     for question, options, kept in CASES:
-        rows = prompt_rows(family, tok, projected, question, options, kept)
-        ids, said, first = answer(family, rows)
+        rows = prompt_rows(reference, tok, projected, question, options, kept)
+        ids, said, first = answer(reference, rows)
         scores = first[letters[: len(options)]].log_softmax(-1).tolist() if options else []
         cases.append({
             "question": question, "options": options, "kept": kept, "prompt": len(rows), "ids": ids,
@@ -125,10 +127,10 @@ def main():
     folder = Path(tempfile.mkdtemp())
     try:
         tok = tokenizer()
-        config = checkpoint(folder, tok)
+        checkpoint(folder, tok)
         subprocess.run([sys.executable, EXPORT / "export.py", "--model", folder, "--out", HERE / "tiny"], check=True)
         with torch.no_grad():
-            golden(families.of(config)(folder, config), tok)
+            golden(Reference(families.of(Checkpoint(folder))), tok)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 

@@ -1,0 +1,355 @@
+package onnx_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"math"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/winnow-video/winnow/infer"
+	"github.com/winnow-video/winnow/infer/bundle"
+	"github.com/winnow-video/winnow/infer/tensor"
+	"github.com/winnow-video/winnow/prune"
+	"github.com/winnow-video/winnow/workflows/job"
+)
+
+// tolerance of logits and embeddings, as a share of the largest.
+const tolerance = 1e-3
+
+// parityCase is one question as transformers answers it, with the rows of T·P that
+// ReDiPrune keeps; see deploy/bundle/parity.py, which writes the fixtures.
+type parityCase struct {
+	Question string
+	Options  []string
+	Keep     float64
+	Query    job.Query
+	Kept     []int
+	IDs      []int32
+}
+
+// family is one fixture, loaded through the code that serves.
+type family struct {
+	bundle   *bundle.Bundle
+	encoder  *infer.Encoder
+	answerer *infer.Answerer
+	decoder  *recorder
+	golden   *tensor.File
+	cases    []parityCase
+}
+
+func TestFamiliesEqualTransformers(t *testing.T) {
+	t.Parallel()
+	folders, err := filepath.Glob(filepath.Join("testdata", "parity", "*"))
+	if err != nil || len(folders) == 0 {
+		t.Fatalf("%d fixtures, %v", len(folders), err)
+	}
+	for _, folder := range folders {
+		t.Run(filepath.Base(folder), func(t *testing.T) {
+			t.Parallel()
+			f := openFamily(t, folder, "bundle")
+			tokens := f.encode(t)
+			for i, c := range f.cases {
+				t.Run(fmt.Sprintf("keep=%v,query=%s", c.Keep, c.Query), func(t *testing.T) { f.check(t, i, tokens) })
+			}
+		})
+	}
+}
+
+// f32 holds the same weights, in files beside its graphs. Under int8 the first logits are near, which the
+// later ones need not be: they follow from the ids.
+func TestPrecisions(t *testing.T) {
+	t.Parallel()
+	folder := filepath.Join("testdata", "parity", "llava_next_video")
+	t.Run("f32", func(t *testing.T) {
+		t.Parallel()
+		f := openFamily(t, folder, "bundle-f32")
+		f.check(t, 1, f.encode(t))
+	})
+	t.Run("int8", func(t *testing.T) {
+		t.Parallel()
+		const coarse = 0.1
+		f := openFamily(t, folder, "bundle-int8")
+		tokens := f.encode(t)
+		for i, c := range f.cases {
+			s := f.prune(t, c, tokens, get[float32](t, f.golden, fmt.Sprintf("query.%d", i)).Data)
+			f.answer(t, c, f.keep(t, tokens, s))
+			want := get[float32](t, f.golden, fmt.Sprintf("logits.%d", i)).Row(0)
+			within(t, "first logits", f.decoder.logits[0], want, coarse)
+		}
+	})
+}
+
+func openFamily(t *testing.T, folder, name string) *family {
+	t.Helper()
+	engine, err := library()
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := &family{golden: readTensors(t, filepath.Join(folder, "golden.safetensors")), decoder: &recorder{}}
+	text, err := os.ReadFile(filepath.Join(folder, "golden.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal(text, &f.cases); err != nil {
+		t.Fatal(err)
+	}
+	if f.bundle, err = bundle.Open(context.Background(), filepath.Join(folder, name)); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { f.bundle.Close() })
+	if f.encoder, err = infer.NewEncoder(engine, f.bundle); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { f.encoder.Close() })
+	decoder, err := infer.NewDecoder(recording{engine, f.decoder}, f.bundle, maxRows)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { decoder.Close() })
+	if f.answerer, err = infer.NewAnswerer(engine, f.bundle, decoder); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { f.answerer.Close() })
+	return f
+}
+
+// recording is an engine whose decoder can be looked at.
+type recording struct {
+	infer.Engine
+	decoder *recorder
+}
+
+func (r recording) Load(path string) (infer.Graph, error) {
+	g, err := r.Engine.Load(path)
+	if err != nil || filepath.Base(path) != bundle.DecoderFile {
+		return g, err
+	}
+	r.decoder.Graph = g
+	return r.decoder, nil
+}
+
+// recorder is a decoder that remembers what it was given first and what it said.
+type recorder struct {
+	infer.Graph
+	mu     sync.Mutex
+	embeds tensor.Dense[float32]
+	logits [][]float32
+}
+
+func (r *recorder) Run(in, out *tensor.File) error {
+	if err := r.Graph.Run(in, out); err != nil {
+		return err
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	logits, err := tensor.Get[float32](out, "logits")
+	if err != nil {
+		return err
+	}
+	if len(r.logits) == 0 {
+		r.embeds, err = tensor.Get[float32](in, "inputs_embeds")
+	}
+	r.logits = append(r.logits, slices.Clone(logits.Data))
+	return err
+}
+
+// encode encodes the fixture's frames and compares the tower's tokens.
+func (f *family) encode(t *testing.T) tensor.Dense[tensor.Float16] {
+	t.Helper()
+	clip := &tensor.File{}
+	tensor.Put(clip, "frames", get[uint8](t, f.golden, "frames"))
+	file, err := f.encoder.Encode(clip)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, want := get[tensor.Float16](t, file, "tokens"), get[tensor.Float16](t, f.golden, "tokens")
+	if diff := cmp.Diff(want.Shape, got.Shape); diff != "" {
+		t.Fatalf("tokens (-want +got):\n%s", diff)
+	}
+	near(t, "tokens", widen(got), widen(want))
+	return got
+}
+
+func widen(d tensor.Dense[tensor.Float16]) []float32 {
+	out := make([]float32, len(d.Data))
+	tensor.Widen(out, d.Data)
+	return out
+}
+
+// check answers one case: query vector, selection, prompt, logits and ids.
+func (f *family) check(t *testing.T, i int, tokens tensor.Dense[tensor.Float16]) {
+	c := f.cases[i]
+	q := bundle.Question{Text: c.Question, Options: c.Options, Times: make([]float64, tokens.Shape[0])}
+	query := f.query(t, c, q)
+	near(t, "query vector", query, get[float32](t, f.golden, fmt.Sprintf("query.%d", i)).Data)
+	selection := f.prune(t, c, f.selectable(t, tokens), query)
+	if diff := cmp.Diff(c.Kept, selection.Rows()); diff != "" {
+		t.Fatalf("selection (-want +got):\n%s", diff)
+	}
+	reply := f.answer(t, c, f.keep(t, tokens, selection))
+	f.compare(t, i, reply)
+}
+
+func (f *family) query(t *testing.T, c parityCase, q bundle.Question) []float32 {
+	t.Helper()
+	ids, err := f.bundle.QueryIDs(c.Query, q)
+	if err != nil {
+		t.Fatal(err)
+	}
+	wide := make([]int, len(ids))
+	for i, id := range ids {
+		wide[i] = int(id)
+	}
+	query, err := prune.QueryQuestion(table{f.bundle}, wide)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return query
+}
+
+// table is a bundle's embeddings as prune reads them.
+type table struct{ *bundle.Bundle }
+
+func (e table) Width() int { return e.Dims.Language.Hidden }
+
+func (e table) Row(id int) ([]float32, error) {
+	rows, err := e.Embed([]int32{int32(id)})
+	return rows.Data, err
+}
+
+func (f *family) prune(t *testing.T, c parityCase, tokens tensor.Dense[tensor.Float16], query []float32) *prune.Selection {
+	t.Helper()
+	clip, err := prune.NewClip(tokens)
+	if err != nil {
+		t.Fatal(err)
+	}
+	policy, err := prune.New(prune.Options{Method: "rediprune", Keep: c.Keep, Alpha: 0.5, Scope: prune.ScopeFrame})
+	if err != nil {
+		t.Fatal(err)
+	}
+	selection, err := policy.Select(clip, query)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return selection
+}
+
+// selectable is the tokens that are selected from.
+func (f *family) selectable(t *testing.T, tower tensor.Dense[tensor.Float16]) tensor.Dense[tensor.Float16] {
+	t.Helper()
+	if f.bundle.PoolAfter == nil {
+		return tower
+	}
+	pooled, err := f.bundle.PoolAfter.Pool(tower)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return pooled
+}
+
+// gather is what the projector reads for a selection, as workers has it.
+func (f *family) gather(tower tensor.Dense[tensor.Float16], s *prune.Selection) (tensor.Dense[tensor.Float16], *bundle.Mixture, error) {
+	if f.bundle.PoolAfter == nil {
+		tokens, err := prune.Gather(tower, s)
+		return tokens, nil, err
+	}
+	kept := make([][]bundle.Source, len(s.Kept))
+	for i, row := range s.Rows() {
+		kept[i] = []bundle.Source{{Row: row, Weight: 1}}
+	}
+	return f.bundle.PoolAfter.Mix(tower, kept)
+}
+
+// keep is the kept artifact of a selection.
+func (f *family) keep(t *testing.T, tower tensor.Dense[tensor.Float16], s *prune.Selection) *tensor.File {
+	t.Helper()
+	gathered, mixture, err := f.gather(tower, s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	frame := tensor.New[int32](len(s.Kept))
+	for i, k := range s.Kept {
+		frame.Data[i] = int32(k.Frame)
+	}
+	kept := &tensor.File{Metadata: map[string]string{"T": fmt.Sprint(s.T), "P": fmt.Sprint(s.P)}}
+	tensor.Put(kept, "tokens", gathered)
+	tensor.Put(kept, "frame", frame)
+	tensor.Put(kept, "pts_s", tensor.New[float64](s.T))
+	if mixture != nil {
+		mixture.Put(kept)
+	}
+	return kept
+}
+
+func (f *family) answer(t *testing.T, c parityCase, kept *tensor.File) job.Reply {
+	t.Helper()
+	generate := job.Generation{Mode: job.ModeGenerate, MaxTokens: len(c.IDs), TopP: 1}
+	q, err := infer.NewQuestion(job.Item{Question: c.Question, Options: c.Options}, generate, job.FitRefuse, kept)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.decoder.logits = nil
+	outcome := f.answerer.Answer(t.Context(), []*infer.Question{q})[0]
+	if outcome.Failure != nil {
+		t.Fatal(outcome.Failure)
+	}
+	return outcome.Reply
+}
+
+func (f *family) compare(t *testing.T, i int, reply job.Reply) {
+	t.Helper()
+	c := f.cases[i]
+	embeds, logits := get[float32](t, f.golden, fmt.Sprintf("embeds.%d", i)), get[float32](t, f.golden, fmt.Sprintf("logits.%d", i))
+	if got, want := f.decoder.embeds.Shape[1], embeds.Rows(); got != want {
+		t.Fatalf("a prompt of %d rows, want %d", got, want)
+	}
+	near(t, "embeddings", f.decoder.embeds.Data, embeds.Data)
+	var said []int32
+	for step, got := range f.decoder.logits {
+		near(t, fmt.Sprintf("logits of step %d", step), got, logits.Row(step))
+		said = append(said, int32(slices.Index(got, slices.Max(got))))
+	}
+	if diff := cmp.Diff(c.IDs, said); diff != "" {
+		t.Errorf("ids (-want +got):\n%s", diff)
+	}
+	text, err := f.bundle.Tokenizer().Decode(c.IDs)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := strings.TrimSpace(text); len(c.Options) == 0 && reply.Answer.Text != want {
+		t.Errorf("answered %q, want %q", reply.Answer.Text, want)
+	}
+	if reply.Tokens.VisualKept != len(c.Kept) || reply.Tokens.Prompt != embeds.Rows() {
+		t.Errorf("tokens %+v, want %d visual ones of %d", reply.Tokens, len(c.Kept), embeds.Rows())
+	}
+}
+
+// near wants every value within the tolerance of the largest.
+func near(t *testing.T, what string, got, want []float32) {
+	t.Helper()
+	within(t, what, got, want, tolerance)
+}
+
+func within(t *testing.T, what string, got, want []float32, tolerance float64) {
+	t.Helper()
+	if len(got) != len(want) {
+		t.Fatalf("%s: %d values, want %d", what, len(got), len(want))
+	}
+	largest, off := 0.0, 0.0
+	for i := range want {
+		largest = math.Max(largest, math.Abs(float64(want[i])))
+		off = math.Max(off, math.Abs(float64(got[i])-float64(want[i])))
+	}
+	if !(off <= tolerance*largest) {
+		t.Fatalf("%s: off by %.2g of the largest", what, off/largest)
+	}
+	t.Logf("%s: off by %.1g of the largest", what, off/largest)
+}

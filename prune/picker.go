@@ -63,17 +63,21 @@ func (p *picker) Keeps(frames, tokens int) int {
 // Select implements Policy. Frames are chosen from side by side, one goroutine each.
 func (p *picker) Select(c *Clip, query []float32) (*Selection, error) {
 	s := &Selection{T: c.T, P: c.P}
+	var q []float32
 	if p.rule.usesQuery() {
-		relevance, err := c.relevance(query)
-		if err != nil {
+		var err error
+		if q, err = c.unitQuery(query); err != nil {
 			return nil, err
 		}
-		s.Relevance = relevance
+		s.Relevance = make([]float32, c.T*c.P)
 	}
 	groups := c.groups(p.scope, s.Relevance)
 	picked := make([][]pick, len(groups))
 	spread(len(groups), func(i int) {
 		g := groups[i]
+		if q != nil { // V̂·q̂, here, so that the rows are near when they are picked from
+			sweep(q, g.row, g.relevance)
+		}
 		picked[i] = p.rule.pick(g, budget(g.n, p.keep))
 		slices.SortFunc(picked[i], func(a, b pick) int { return a.row - b.row })
 	})
@@ -81,8 +85,8 @@ func (p *picker) Select(c *Clip, query []float32) (*Selection, error) {
 	return s, nil
 }
 
-// relevance is V̂·q̂: the cosine of every row and the query fitted to width D, [T·P].
-func (c *Clip) relevance(query []float32) ([]float32, error) {
+// unitQuery is q̂ [D]: the query fitted to the clip's width, over its norm.
+func (c *Clip) unitQuery(query []float32) ([]float32, error) {
 	if len(query) == 0 {
 		return nil, fmt.Errorf("prune: this method selects by a query, and the query is empty")
 	}
@@ -90,11 +94,7 @@ func (c *Clip) relevance(query []float32) ([]float32, error) {
 	if !normalise(q, q) {
 		return nil, fmt.Errorf("prune: the query holds a NaN or an infinity")
 	}
-	relevance := make([]float32, c.T*c.P)
-	spread(c.T, func(t int) {
-		sweep(q, func(i int) []float32 { return c.row(t*c.P + i) }, relevance[t*c.P:(t+1)*c.P])
-	})
-	return relevance, nil
+	return q, nil
 }
 
 // cut is how many tokens are in a group and how many groups there are, of t frames of p tokens.

@@ -69,6 +69,17 @@ func plainGreedy(g group, candidates []int, first int, bonus func(int) float32, 
 	return picked
 }
 
+// relevance is the cosine of every row and the query, [T·P].
+func (c *Clip) relevance(query []float32) ([]float32, error) {
+	q, err := c.unitQuery(query)
+	if err != nil {
+		return nil, err
+	}
+	relevance := make([]float32, c.T*c.P)
+	sweep(q, c.row, relevance)
+	return relevance, nil
+}
+
 func rowsOf(picks []pick) []int {
 	rows := make([]int, len(picks))
 	for i, p := range picks {

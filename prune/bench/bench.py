@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Measure ReDiPrune's selection beside the published one, `_select_text_cond`, in PyTorch on CPU. Prints Markdown.
 
-    bench.py                  # fetches the published code at run time; about fifteen minutes, most of it one row of the reference
-    bench.py --quick          # without that row: about a minute
+    bench.py                  # fetches the published code at run time; about five minutes, most of it one row of the reference
+    bench.py --quick          # without that row: about one
     bench.py --reference DIR  # a copy of github.com/UA-CVML/ReDiPrune that is there already
 
 Both take turns on the same tokens and have to keep the same rows. Ours is charged for making the clip ready (norms,
@@ -217,7 +217,7 @@ def speed(rows):
 def limits(rows, peak, bandwidth):
     print("\n### How near to the machine's limit\n")
     print(f"One core multiplies matrices at {peak:.0f} GFLOP/s (torch), reads {bandwidth['memory']:.1f} GB/s from memory and {bandwidth['cache']:.1f} GB/s from the cache that "
-          "576 × 1024 tokens fit in. Similarities are those taken, of those of the plain rule with a running minimum; bytes are rows read for them, in tiles of 7 rows × 4 picks, "
+          "576 × 1024 tokens fit in. Similarities are those taken, of those of the plain rule with a running minimum; bytes are rows read for them, in tiles of 7 to 63 rows × 4 picks, "
           "whatever cache they come from. Both rates are of the time that selecting takes, without making ready, and per core. Extra memory is the clip's unit rows and what one selection allocates, by the input's size.")
     table(["tokens", "input", "similarities", "of the plain rule", "GFLOP/s", "of the peak", "GB/s", "extra memory"], [
         [r["name"], r["kind"], f"{r['counts']['similarities']:.0f}", f"{100 * r['counts']['similarities'] / r['counts']['plain-similarities']:.1f} %",

@@ -74,6 +74,7 @@ func (p *picker) Select(c *Clip, query []float32) (*Selection, error) {
 	groups := c.groups(p.scope, s.Relevance)
 	picked := make([][]pick, len(groups))
 	spread(len(groups), func(i int) {
+		i = len(groups) - 1 - i // the rows made last may still be near
 		g := groups[i]
 		if q != nil { // V̂·q̂, here, so that the rows are near when they are picked from
 			sweep(q, g.row, g.relevance)

@@ -11,10 +11,11 @@ import (
 // FitsContext refuses a job whose prompts cannot fit the model's context: where
 // the visual tokens of a video that gives all the frames asked for, and the
 // answer, leave no room for a single token of text. What text exceeds is told
-// item by item. Strategies that may give fewer frames are not judged, nor is
-// `fit: trim`. The error names the fields to change.
+// item by item. Strategies that may give fewer frames are not judged, nor are
+// `fit: trim` and models that are shown frames as images, whose context nobody
+// knows here. The error names the fields to change.
 func FitsContext(spec job.Spec, m *bundle.Manifest) error {
-	if s := spec.Frames.Strategy; spec.Fit == job.FitTrim || s == job.StrategyFPS || s == job.StrategyKeyframes {
+	if s := spec.Frames.Strategy; m.Pictures() || spec.Fit == job.FitTrim || s == job.StrategyFPS || s == job.StrategyKeyframes {
 		return nil
 	}
 	frames, answer := frameCount(spec, m), spec.Generate.MaxTokens

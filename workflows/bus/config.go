@@ -1,6 +1,7 @@
 package bus
 
 import (
+	"cmp"
 	"errors"
 	"log/slog"
 	"time"
@@ -25,12 +26,12 @@ type Config struct {
 
 // WithDefaults fills in what is zero.
 func (c Config) WithDefaults() Config {
-	c.AckWait = orDefault(c.AckWait, 30*time.Second)
-	c.LookEvery = orDefault(c.LookEvery, 15*time.Second)
-	c.WorkerTTL = orDefault(c.WorkerTTL, 30*time.Second)
-	c.Patience = orDefault(c.Patience, 15*time.Minute)
-	c.Replicas = orDefault(c.Replicas, 1)
-	c.Logger = orDefault(c.Logger, slog.New(slog.DiscardHandler))
+	c.AckWait = cmp.Or(c.AckWait, 30*time.Second)
+	c.LookEvery = cmp.Or(c.LookEvery, 15*time.Second)
+	c.WorkerTTL = cmp.Or(c.WorkerTTL, 30*time.Second)
+	c.Patience = cmp.Or(c.Patience, 15*time.Minute)
+	c.Replicas = cmp.Or(c.Replicas, 1)
+	c.Logger = cmp.Or(c.Logger, slog.New(slog.DiscardHandler))
 	return c
 }
 
@@ -40,12 +41,4 @@ func (c Config) Validate() error {
 		return errors.New("nats.url is missing")
 	}
 	return nil
-}
-
-func orDefault[T comparable](value, fallback T) T {
-	var zero T
-	if value == zero {
-		return fallback
-	}
-	return value
 }

@@ -1,6 +1,7 @@
 package job
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"regexp"
@@ -22,29 +23,29 @@ func (s Spec) WithDefaults() Spec {
 	for i := range s.Prune {
 		s.Prune[i] = s.Prune[i].withDefaults()
 	}
-	s.Generate.Mode = orDefault(s.Generate.Mode, ModeGenerate)
-	s.Generate.MaxTokens = orDefault(s.Generate.MaxTokens, 32)
-	s.Generate.TopP = orDefault(s.Generate.TopP, 1)
-	s.Fit = orDefault(s.Fit, FitRefuse)
+	s.Generate.Mode = cmp.Or(s.Generate.Mode, ModeGenerate)
+	s.Generate.MaxTokens = cmp.Or(s.Generate.MaxTokens, 32)
+	s.Generate.TopP = cmp.Or(s.Generate.TopP, 1)
+	s.Fit = cmp.Or(s.Fit, FitRefuse)
 	s.Limits = s.Limits.withDefaults()
 	return s
 }
 
 // WithDefaults fills in what was left out; Count only where there is a rate.
 func (f Frames) WithDefaults() Frames {
-	f.Color = orDefault(f.Color, ColorTagged)
+	f.Color = cmp.Or(f.Color, ColorTagged)
 	if f.FPS != 0 {
-		f.Strategy = orDefault(f.Strategy, StrategyFPS)
-		f.Count = orDefault(f.Count, DefaultMostFrames)
+		f.Strategy = cmp.Or(f.Strategy, StrategyFPS)
+		f.Count = cmp.Or(f.Count, DefaultMostFrames)
 	}
-	f.Strategy = orDefault(f.Strategy, StrategyUniform)
+	f.Strategy = cmp.Or(f.Strategy, StrategyUniform)
 	return f
 }
 
 func (p Pruning) withDefaults() Pruning {
-	p.Method = orDefault(p.Method, DefaultPruning().Method)
-	p.Query = orDefault(p.Query, QueryPrompt)
-	p.Scope = orDefault(p.Scope, ScopeFrame)
+	p.Method = cmp.Or(p.Method, DefaultPruning().Method)
+	p.Query = cmp.Or(p.Query, QueryPrompt)
+	p.Scope = cmp.Or(p.Scope, ScopeFrame)
 	if p.Method == "none" {
 		p.Keep = 1
 	}
@@ -52,20 +53,12 @@ func (p Pruning) withDefaults() Pruning {
 }
 
 func (l Limits) withDefaults() Limits {
-	l.Pixels = orDefault(l.Pixels, 8192*4320)
-	l.Duration = orDefault(l.Duration, 6*time.Hour)
-	l.Bytes = orDefault(l.Bytes, 64<<30)
-	l.Wall = orDefault(l.Wall, 10*time.Minute)
-	l.Memory = orDefault(l.Memory, 1<<30)
+	l.Pixels = cmp.Or(l.Pixels, 8192*4320)
+	l.Duration = cmp.Or(l.Duration, 6*time.Hour)
+	l.Bytes = cmp.Or(l.Bytes, 64<<30)
+	l.Wall = cmp.Or(l.Wall, 10*time.Minute)
+	l.Memory = cmp.Or(l.Memory, 1<<30)
 	return l
-}
-
-func orDefault[T comparable](value, fallback T) T {
-	var zero T
-	if value == zero {
-		return fallback
-	}
-	return value
 }
 
 // Validate checks a Spec with its defaults filled in; the error is a *FieldError.

@@ -22,7 +22,10 @@ type Clip struct {
 // float32 of its own; cost O(T·P·D), on all cores.
 func NewClip[E float32 | tensor.Float16](tokens tensor.Dense[E]) (*Clip, error) {
 	c := &Clip{}
-	return c, Refill(c, tokens)
+	if err := Refill(c, tokens); err != nil {
+		return nil, err
+	}
+	return c, nil
 }
 
 // Refill makes c what NewClip makes of tokens, in the memory that c has if it is

@@ -6,6 +6,7 @@
 package endpoint
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -30,19 +31,11 @@ type Config struct {
 
 // WithDefaults fills in what is not set.
 func (c Config) WithDefaults() Config {
-	c.InFlight = orDefault(c.InFlight, 16)
-	c.Timeout = orDefault(c.Timeout, 2*time.Minute)
-	c.Patience = orDefault(c.Patience, 5*time.Minute)
-	c.MaxReply = orDefault(c.MaxReply, 16<<20)
+	c.InFlight = cmp.Or(c.InFlight, 16)
+	c.Timeout = cmp.Or(c.Timeout, 2*time.Minute)
+	c.Patience = cmp.Or(c.Patience, 5*time.Minute)
+	c.MaxReply = cmp.Or(c.MaxReply, 16<<20)
 	return c
-}
-
-func orDefault[T comparable](value, fallback T) T {
-	var zero T
-	if value == zero {
-		return fallback
-	}
-	return value
 }
 
 // Validate names what cannot be. It never repeats the URL's credentials.

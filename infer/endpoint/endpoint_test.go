@@ -188,22 +188,6 @@ func TestHeedsRetryAfter(t *testing.T) {
 	}
 }
 
-func TestRetryAfter(t *testing.T) {
-	t.Parallel()
-	for text, want := range map[string]time.Duration{
-		"": 0, "7": 7 * time.Second, "-7": 0, "soon": 0, "99999999999999999999": 0,
-		time.Now().Add(-time.Hour).UTC().Format(http.TimeFormat): 0,
-	} {
-		if got := retryAfter(http.Header{"Retry-After": {text}}); got != want {
-			t.Errorf("%q: %v, want %v", text, got, want)
-		}
-	}
-	soon := time.Now().Add(time.Hour).UTC().Format(http.TimeFormat)
-	if got := retryAfter(http.Header{"Retry-After": {soon}}); got < 59*time.Minute || got > time.Hour {
-		t.Errorf("%q: %v", soon, got)
-	}
-}
-
 // Patience ends: a server that is silent, that is not there, or that asks to
 // wait for longer than anybody does.
 func TestPatienceEnds(t *testing.T) {

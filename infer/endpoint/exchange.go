@@ -12,9 +12,9 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/winnow-video/winnow/workflows/job"
+	"github.com/winnow-video/winnow/workflows/wait"
 )
 
 // exchange is one HTTP request and its answer.
@@ -95,7 +95,7 @@ func (e exchange) refused(resp *http.Response) error {
 	said := fmt.Sprintf("it answers %d: %s", resp.StatusCode, e.tell(message(head)))
 	switch code := resp.StatusCode; {
 	case code == http.StatusTooManyRequests, code == http.StatusRequestTimeout, code == http.StatusTooEarly, code >= 500:
-		return &again{after: retryAfter(resp.Header), why: said}
+		return &again{after: wait.RetryAfter(resp.Header), why: said}
 	case code == http.StatusUnauthorized, code == http.StatusForbidden:
 		return job.Fail(job.StageAnswer, job.CapacityUnavailable, "the language server refuses the key: %s", said)
 	case code == http.StatusNotFound:
@@ -155,19 +155,6 @@ func clip(text string) string {
 func isJSON(header http.Header) bool {
 	kind, _, err := mime.ParseMediaType(header.Get("Content-Type"))
 	return err == nil && kind == "application/json"
-}
-
-// retryAfter is how long an answer asks to wait; 0 where it does not say. RFC 9110, 10.2.3.
-func retryAfter(header http.Header) time.Duration {
-	text := strings.TrimSpace(header.Get("Retry-After"))
-	if seconds, err := strconv.ParseUint(text, 10, 31); err == nil {
-		return time.Duration(seconds) * time.Second
-	}
-	at, err := http.ParseTime(text)
-	if err != nil {
-		return 0
-	}
-	return max(0, time.Until(at))
 }
 
 // parse reads an answer. NaN and Infinity, which Python writes and JSON has

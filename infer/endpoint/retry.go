@@ -9,6 +9,7 @@ import (
 	"golang.org/x/sync/semaphore"
 
 	"github.com/winnow-video/winnow/workflows/job"
+	"github.com/winnow-video/winnow/workflows/wait"
 )
 
 // limited bounds the exchanges in flight.
@@ -52,19 +53,8 @@ func (p patient) ask(ctx context.Context, r Request) ([]byte, error) {
 		if time.Since(began)+pause >= p.patience {
 			return nil, job.Fail(job.StageAnswer, job.CapacityUnavailable, "the language server did not answer in %v: %s", p.patience, last.why)
 		}
-		if err := sleep(ctx, pause); err != nil {
+		if err := wait.Sleep(ctx, pause); err != nil {
 			return nil, err
 		}
-	}
-}
-
-func sleep(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-timer.C:
-		return nil
 	}
 }

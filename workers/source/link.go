@@ -6,10 +6,11 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"strconv"
 	"strings"
 	"sync/atomic"
 	"time"
+
+	"github.com/winnow-video/winnow/workflows/wait"
 )
 
 // link is the way to a source at an origin.
@@ -80,26 +81,7 @@ func hasRange(header http.Header, span string) bool {
 func asksToWait(resp *http.Response) *busy {
 	switch resp.StatusCode {
 	case http.StatusTooManyRequests, http.StatusServiceUnavailable:
-		return &busy{after: retryAfter(resp.Header), answer: fmt.Sprintf("it answers %d %s", resp.StatusCode, http.StatusText(resp.StatusCode))}
+		return &busy{after: wait.RetryAfter(resp.Header), answer: fmt.Sprintf("it answers %d %s", resp.StatusCode, http.StatusText(resp.StatusCode))}
 	}
 	return nil
-}
-
-// retryAfter is how long an answer asks to wait; 0 where it does not say, or
-// nothing sensible. A date is taken by the clock of who wrote it.
-func retryAfter(header http.Header) time.Duration {
-	const longest = 24 * time.Hour
-	text := strings.TrimSpace(header.Get("Retry-After"))
-	if seconds, err := strconv.ParseInt(text, 10, 64); err == nil {
-		return time.Duration(min(max(seconds, 0), int64(longest/time.Second))) * time.Second
-	}
-	at, err := http.ParseTime(text)
-	if err != nil {
-		return 0
-	}
-	now, err := http.ParseTime(header.Get("Date"))
-	if err != nil {
-		now = time.Now()
-	}
-	return min(max(at.Sub(now), 0), longest)
 }

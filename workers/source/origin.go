@@ -15,6 +15,7 @@ import (
 	"golang.org/x/time/rate"
 
 	"github.com/winnow-video/winnow/workflows/job"
+	"github.com/winnow-video/winnow/workflows/wait"
 )
 
 // OriginLimits is what a process asks of one origin at most: a scheme and host,
@@ -199,7 +200,7 @@ func (v *visit) mend(ctx context.Context, err error) error {
 	if v.breaks++; v.breaks >= maxBreaks {
 		return err
 	}
-	return sleep(ctx, v.mending.NextBackOff())
+	return wait.Sleep(ctx, v.mending.NextBackOff())
 }
 
 func (v *visit) once(ctx context.Context, try func(context.Context) error) error {
@@ -242,7 +243,7 @@ func (v *visit) enter(ctx context.Context) error {
 
 func (v *visit) pace(ctx context.Context) error {
 	turn := v.rate.Reserve()
-	err := sleep(ctx, turn.Delay())
+	err := wait.Sleep(ctx, turn.Delay())
 	if err != nil {
 		turn.Cancel()
 	}
@@ -259,7 +260,7 @@ func (v *visit) sitOut(ctx context.Context) error {
 		if patience <= 0 {
 			return v.spent()
 		}
-		if err := sleep(ctx, min(left, patience)); err != nil {
+		if err := wait.Sleep(ctx, min(left, patience)); err != nil {
 			return err
 		}
 	}
@@ -273,18 +274,4 @@ func (v *visit) spent() error {
 	}
 	return job.Fail(job.StageFetch, job.CapacityUnavailable,
 		"%s serves nothing since %v (%s): wait, or read less from it at once", v.name, v.limits.Patience, said)
-}
-
-func sleep(ctx context.Context, d time.Duration) error {
-	if d <= 0 {
-		return ctx.Err()
-	}
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-timer.C:
-		return nil
-	}
 }

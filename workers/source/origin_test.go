@@ -420,25 +420,3 @@ func TestS3StatWaitsToo(t *testing.T) {
 		t.Errorf("%d requests, want 2", n)
 	}
 }
-
-func TestRetryAfter(t *testing.T) {
-	t.Parallel()
-	const date = "Sun, 06 Nov 1994 08:49:37 GMT"
-	for text, want := range map[string]time.Duration{
-		"":                              0,
-		"120":                           2 * time.Minute,
-		" 7 ":                           7 * time.Second,
-		"-5":                            0,
-		"1.5":                           0,
-		"9223372036854775807":           24 * time.Hour,
-		"99999999999999999999":          0,
-		"Sun, 06 Nov 1994 08:50:07 GMT": 30 * time.Second,
-		"Sun, 06 Nov 1994 08:49:07 GMT": 0,
-		"Sun, 06 Nov 2094 08:49:07 GMT": 24 * time.Hour,
-	} {
-		header := http.Header{"Retry-After": {text}, "Date": {date}}
-		if got := source.RetryAfter(header); got != want {
-			t.Errorf("Retry-After %q: %v, want %v", text, got, want)
-		}
-	}
-}

@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/winnow-video/winnow/workflows/stack"
+	"github.com/winnow-video/winnow/workflows/wait"
 )
 
 // poll is how often a user looks whether the supervisor lives.
@@ -62,7 +63,7 @@ func Running(state string) (Up, bool) {
 
 // Guard starts the supervisor again whenever it dies while ctx lasts.
 func (s *Session) Guard(ctx context.Context, tell func(string)) {
-	for sleep(ctx, time.Second) {
+	for wait.Sleep(ctx, time.Second) == nil {
 		if s.Up.Alive() {
 			continue
 		}
@@ -83,7 +84,7 @@ func shareUse(ctx context.Context, path string, tell func(string)) (*lock, error
 		if !told {
 			tell("waiting for the stack to stop")
 		}
-		if !sleep(ctx, poll) {
+		if wait.Sleep(ctx, poll) != nil {
 			return nil, ctx.Err()
 		}
 	}
@@ -108,7 +109,7 @@ func (s *Session) start(ctx context.Context, tell func(string)) error {
 			s.Started = true
 		case !errors.Is(err, errLocked):
 			return err
-		case !sleep(ctx, poll):
+		case wait.Sleep(ctx, poll) != nil:
 			return ctx.Err()
 		}
 	}

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
+
+	"github.com/winnow-video/winnow/workflows/wait"
 )
 
 // settled is how long a child must have served for its next death to count as a first one.
@@ -66,9 +68,9 @@ func (k *keeper) run(ctx context.Context, orphan *Identity) error {
 		} else if !k.wasReady() {
 			return err
 		}
-		wait := delay.NextBackOff()
-		k.log.Error("child ended; starting it again", "in", wait.Round(time.Millisecond), "err", err)
-		if !sleep(ctx, wait) {
+		pause := delay.NextBackOff()
+		k.log.Error("child ended; starting it again", "in", pause.Round(time.Millisecond), "err", err)
+		if wait.Sleep(ctx, pause) != nil {
 			return nil
 		}
 	}
@@ -121,16 +123,6 @@ func (k *keeper) wasReady() bool {
 	case <-k.ready:
 		return true
 	default:
-		return false
-	}
-}
-
-// sleep is false when the context ended first.
-func sleep(ctx context.Context, d time.Duration) bool {
-	select {
-	case <-time.After(d):
-		return true
-	case <-ctx.Done():
 		return false
 	}
 }

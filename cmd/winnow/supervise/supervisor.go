@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/winnow-video/winnow/workflows/stack"
+	"github.com/winnow-video/winnow/workflows/wait"
 )
 
 // Files of a state folder that belong to the supervisor.
@@ -88,7 +89,7 @@ func (cfg Config) take(ctx context.Context) (*lock, error) {
 		if !told {
 			cfg.Log.Info("waiting for the stack that another command started to stop")
 		}
-		if !sleep(ctx, poll) {
+		if wait.Sleep(ctx, poll) != nil {
 			return nil, ctx.Err()
 		}
 	}

@@ -46,7 +46,8 @@ func start(path string, req wire.Request, src Source) (*child, error) {
 	defer theirs.Close()
 	c := &child{cmd: exec.Command(path), ranges: ours, stderr: new(head)}
 	c.cmd.Stdin, c.cmd.Stderr, c.cmd.ExtraFiles = &stdin, c.stderr, append([]*os.File{theirs}, files...)
-	c.cmd.Env = append([]string{fmt.Sprintf("GOMAXPROCS=%d", req.Threads), "LANG=C"}, driverEnv(req)...)
+	// One more than its lanes: where none is idle, Go's runtime takes a lane's at every packet, for nobody.
+	c.cmd.Env = append([]string{fmt.Sprintf("GOMAXPROCS=%d", req.Threads+1), "LANG=C"}, driverEnv(req)...)
 	c.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 	if c.stdout, err = c.cmd.StdoutPipe(); err == nil {
 		err = c.cmd.Start()

@@ -9,11 +9,14 @@ import (
 	"sync/atomic"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/winnow-video/winnow/workflows/job"
 )
 
-// watchEvery is how often a child is looked at.
-const watchEvery = 25 * time.Millisecond
+// watchEvery is how often a child is looked at. The kernel bounds its memory by itself
+// (RLIMIT_DATA); looking takes time from the decoding.
+const watchEvery = 100 * time.Millisecond
 
 // watch holds a child to its limits until it is stopped.
 type watch struct{ quit, done chan struct{} }
@@ -26,6 +29,8 @@ func (c *child) watch(ctx context.Context, end context.CancelCauseFunc, limits j
 		defer close(w.done)
 		ticker := time.NewTicker(watchEvery)
 		defer ticker.Stop()
+		memory := openMemory(c.cmd.Process.Pid)
+		defer memory.close()
 		var worked time.Duration
 		for last := time.Now(); ; {
 			select {
@@ -40,7 +45,7 @@ func (c *child) watch(ctx context.Context, end context.CancelCauseFunc, limits j
 				}
 				last = now
 			}
-			if err := overrun(c.cmd.Process.Pid, worked, limits); err != nil {
+			if err := overrun(memory.resident(), worked, limits); err != nil {
 				end(err)
 			}
 		}
@@ -54,23 +59,38 @@ func (w *watch) stop() {
 	<-w.done
 }
 
-func overrun(pid int, worked time.Duration, limits job.Limits) error {
+func overrun(held int64, worked time.Duration, limits job.Limits) error {
 	if worked > limits.Wall {
 		return job.Fail(job.StageDecode, job.InputTimeout, "decoding took longer than limits.wall, %v", limits.Wall)
 	}
-	if held := residentBytes(pid); held > limits.Memory {
+	if held > limits.Memory {
 		return job.Fail(job.StageDecode, job.InputMemory, "decoding took %d bytes of memory, limits.memory allows %d", held, limits.Memory)
 	}
 	return nil
 }
 
-// residentBytes is the memory that a process holds; 0 where it is gone.
-func residentBytes(pid int) int64 {
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/statm", pid))
+// memory is the kernel's account of a process's memory: a descriptor that stays with this
+// process, whoever has its pid later.
+type memory int
+
+func openMemory(pid int) memory {
+	fd, err := unix.Open(fmt.Sprintf("/proc/%d/statm", pid), unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return -1
+	}
+	return memory(fd)
+}
+
+func (m memory) close() { _ = unix.Close(int(m)) }
+
+// resident is the bytes that the process holds; 0 where it is gone.
+func (m memory) resident() int64 {
+	var text [128]byte
+	n, err := unix.Pread(int(m), text[:], 0)
 	if err != nil {
 		return 0
 	}
-	fields := bytes.Fields(text)
+	fields := bytes.Fields(text[:n])
 	if len(fields) < 2 {
 		return 0
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/winnow-video/winnow/infer"
 	"github.com/winnow-video/winnow/infer/bundle"
 	"github.com/winnow-video/winnow/infer/onnx"
+	"github.com/winnow-video/winnow/workflows/artifact/life"
 	"github.com/winnow-video/winnow/workflows/artifact/s3store"
 	"github.com/winnow-video/winnow/workflows/bus"
 	"github.com/winnow-video/winnow/workflows/job"
@@ -43,7 +44,7 @@ func (o options) run(ctx context.Context) error {
 		return err
 	}
 	defer queue.Close()
-	server := &infer.Server{Store: store, Batch: o.batch, Abreast: o.abreast(b), Limit: o.limit, Overdue: o.overdue(log), Log: log}
+	server := &infer.Server{Store: life.Mark(store), Batch: o.batch, Abreast: o.abreast(b), Limit: o.limit, Overdue: o.overdue(log), Log: log}
 	if b.Remote() {
 		log.Info("looking at the language server", "url", o.language.URL, "model", b.Language.Model)
 	}

@@ -97,7 +97,7 @@ func (a *app) root() *cobra.Command {
 		a.runCommand(), a.upCommand(), a.submitCommand(), a.lsCommand(), a.showCommand(), a.watchCommand(),
 		a.resultsCommand(), a.evalCommand(), a.pauseCommand(), a.resumeCommand(), a.cancelCommand(), a.retryCommand(),
 		a.validateCommand(), a.workerCommand(), a.pruneCommand(), a.framesCommand(), a.bundleCommand(),
-		a.doctorCommand(), a.versionCommand(),
+		a.gcCommand(), a.forgetCommand(), a.doctorCommand(), a.versionCommand(),
 	)
 	return root
 }

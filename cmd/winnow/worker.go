@@ -10,6 +10,7 @@ import (
 	"github.com/winnow-video/winnow/decode/wire"
 	"github.com/winnow-video/winnow/workers"
 	"github.com/winnow-video/winnow/workers/source"
+	"github.com/winnow-video/winnow/workflows/artifact/life"
 	"github.com/winnow-video/winnow/workflows/stack"
 )
 
@@ -66,7 +67,7 @@ func (a *app) work(ctx context.Context, services stack.Services, cfg workers.Con
 		return err
 	}
 	defer conn.close()
-	cfg.Temporal, cfg.Store, cfg.Bus = conn.temporal, conn.store, conn.bus
+	cfg.Temporal, cfg.Store, cfg.Bus = conn.temporal, life.Mark(conn.store), conn.bus
 	if cfg.S3, err = source.S3Client(services.S3); err != nil {
 		return err
 	}

@@ -11,6 +11,7 @@ import (
 	"errors"
 	"io"
 	"iter"
+	"time"
 )
 
 // Key is an object's path below the bucket: slash-separated, never starting with one.
@@ -21,6 +22,8 @@ type Ref struct {
 	Key    Key    `json:"key"`
 	SHA256 string `json:"sha256"` // hex
 	Size   int64  `json:"size"`   // bytes
+
+	Modified time.Time `json:"-"` // when it was stored, by the storage's clock; Stat and List tell
 }
 
 // What a Store's callers branch on.
@@ -49,4 +52,11 @@ type Store interface {
 	Put(ctx context.Context, key Key, body io.ReadSeeker, mode Mode) (Ref, error)
 	// List yields the objects whose key begins with prefix, in key order. Refs of a listing hold no digest.
 	List(ctx context.Context, prefix Key) iter.Seq2[Ref, error]
+}
+
+// Keeper is a Store whose objects can be removed.
+type Keeper interface {
+	Store
+	// Remove deletes an object; one that is not there is no error.
+	Remove(ctx context.Context, key Key) error
 }

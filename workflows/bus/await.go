@@ -19,7 +19,8 @@ const (
 	publishLimit  = 5 * time.Second
 	shortestPause = 250 * time.Millisecond // before trouble of kind capacity is tried again
 	longestPause  = 30 * time.Second
-	memoryTries   = 3 // a request that found too little memory so often will not find more
+	memoryTries   = 3  // a request that found too little memory so often will not find more
+	looksAnInput  = 40 // after so many looks for the object, what it is made of is looked at: ten minutes
 )
 
 // Await asks for the object req.Out and returns it once it lies in store. The
@@ -70,6 +71,7 @@ type waiter struct {
 	class Class
 	told  chan *nats.Msg // done messages
 	asked bool           // once: what is asked again may have lost its durable
+	looks int            // for the object
 
 	services patience // with the services: store, queue, and somebody to serve the bundle
 	worker   patience // with workers that tell of trouble of kind capacity
@@ -106,6 +108,7 @@ func (w *waiter) ask(ctx context.Context) (artifact.Ref, time.Duration, error) {
 		return artifact.Ref{}, w.services.pause(), w.bearable(err)
 	}
 	w.asked = true
+	w.useInputs(ctx)
 	served, err := w.bus.served(ctx, w.class.Stage, w.req.Bundle)
 	if err == nil && !served {
 		err = job.Fail(w.class.Stage, job.CapacityNoWorker,
@@ -115,6 +118,17 @@ func (w *waiter) ask(ctx context.Context) (artifact.Ref, time.Duration, error) {
 		w.services = patience{}
 	}
 	return artifact.Ref{}, w.bus.config.LookEvery, w.bearable(err)
+}
+
+// useInputs looks at what the object is made of now and then, which tells storage
+// that it is in use. Whoever makes the object says if it is missing.
+func (w *waiter) useInputs(ctx context.Context) {
+	if w.looks++; w.looks%looksAnInput != 0 {
+		return
+	}
+	for _, key := range w.req.inputs() {
+		_, _ = w.store.Stat(ctx, key)
+	}
 }
 
 // bearable is nil while err is trouble that patience is left for.

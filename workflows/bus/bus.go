@@ -96,6 +96,19 @@ func (r Request) Stage() job.Stage {
 	return ""
 }
 
+// inputs are the artifacts that the request is made of.
+func (r Request) inputs() []artifact.Key {
+	switch {
+	case r.Encode != nil:
+		return []artifact.Key{r.Encode.Clip}
+	case r.Answer != nil && r.Answer.Clip != "":
+		return []artifact.Key{r.Answer.Kept, r.Answer.Clip}
+	case r.Answer != nil:
+		return []artifact.Key{r.Answer.Kept}
+	}
+	return nil
+}
+
 // Class is the class the request is queued in.
 func (r Request) Class(priority int) Class {
 	return Class{Stage: r.Stage(), Bundle: short(r.Bundle), Priority: priority}

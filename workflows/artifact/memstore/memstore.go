@@ -14,6 +14,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/winnow-video/winnow/workflows/artifact"
 )
@@ -25,8 +26,9 @@ type Store struct {
 }
 
 type object struct {
-	body   []byte
-	sha256 string
+	body     []byte
+	sha256   string
+	modified time.Time
 }
 
 // New makes an empty Store.
@@ -74,9 +76,11 @@ func (s *Store) Put(ctx context.Context, key artifact.Key, body io.ReadSeeker, m
 	if o, err := s.find(ctx, key); err == nil && mode == artifact.FirstWins {
 		return o.ref(key), nil
 	}
-	o := object{body: content, sha256: digest(content)}
+	o := object{body: content, sha256: digest(content), modified: time.Now()}
 	s.objects[key] = o
-	return o.ref(key), ctx.Err()
+	ref := o.ref(key)
+	ref.Modified = time.Time{}
+	return ref, ctx.Err()
 }
 
 // List implements artifact.Store.
@@ -94,6 +98,27 @@ func (s *Store) List(ctx context.Context, prefix artifact.Key) iter.Seq2[artifac
 	}
 }
 
+// Age makes an object as old as if it had been stored so long ago.
+func (s *Store) Age(ctx context.Context, key artifact.Key, age time.Duration) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	o, err := s.find(ctx, key)
+	if err != nil {
+		return err
+	}
+	o.modified = time.Now().Add(-age)
+	s.objects[key] = o
+	return nil
+}
+
+// Remove implements artifact.Keeper.
+func (s *Store) Remove(ctx context.Context, key artifact.Key) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.objects, key)
+	return ctx.Err()
+}
+
 // Damage overwrites an object's bytes behind the Store's back, as a failing disk would.
 func (s *Store) Damage(key artifact.Key, body []byte) {
 	s.mu.Lock()
@@ -108,7 +133,9 @@ func (s *Store) listing(prefix artifact.Key) []artifact.Ref {
 	var refs []artifact.Ref
 	for _, key := range slices.Sorted(maps.Keys(s.objects)) {
 		if strings.HasPrefix(string(key), string(prefix)) {
-			refs = append(refs, artifact.Ref{Key: key, Size: int64(len(s.objects[key].body))})
+			ref := s.objects[key].ref(key)
+			ref.SHA256 = ""
+			refs = append(refs, ref)
 		}
 	}
 	return refs
@@ -126,7 +153,7 @@ func (s *Store) find(ctx context.Context, key artifact.Key) (object, error) {
 }
 
 func (o object) ref(key artifact.Key) artifact.Ref {
-	return artifact.Ref{Key: key, SHA256: o.sha256, Size: int64(len(o.body))}
+	return artifact.Ref{Key: key, SHA256: o.sha256, Size: int64(len(o.body)), Modified: o.modified}
 }
 
 func digest(body []byte) string {

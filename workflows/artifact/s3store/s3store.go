@@ -71,8 +71,8 @@ func (s *Store) checked(ctx context.Context, key artifact.Key, content []byte, w
 	if got := sha256.Sum256(content); hex.EncodeToString(got[:]) == want {
 		return content, nil
 	}
-	if err := s.core.RemoveObject(ctx, s.bucket, string(key), minio.RemoveObjectOptions{}); err != nil {
-		return nil, fmt.Errorf("delete %s, which is corrupt: %w", key, classify(ctx, err))
+	if err := s.Remove(ctx, key); err != nil {
+		return nil, fmt.Errorf("%w, which is corrupt", err)
 	}
 	return nil, fmt.Errorf("get %s: %w", key, artifact.ErrCorrupt)
 }
@@ -83,7 +83,7 @@ func (s *Store) Stat(ctx context.Context, key artifact.Key) (artifact.Ref, error
 	if err != nil {
 		return artifact.Ref{}, fmt.Errorf("stat %s: %w", key, classify(ctx, err))
 	}
-	return artifact.Ref{Key: key, SHA256: info.UserMetadata[digestKey], Size: info.Size}, nil
+	return artifact.Ref{Key: key, SHA256: info.UserMetadata[digestKey], Size: info.Size, Modified: info.LastModified}, nil
 }
 
 // Put implements artifact.Store. It reads body twice: for the digest, and to
@@ -140,7 +140,7 @@ func (s *Store) List(ctx context.Context, prefix artifact.Key) iter.Seq2[artifac
 				yield(artifact.Ref{}, fmt.Errorf("list %s: %w", prefix, classify(ctx, info.Err)))
 				return
 			}
-			if !yield(artifact.Ref{Key: artifact.Key(info.Key), Size: info.Size}, nil) {
+			if !yield(artifact.Ref{Key: artifact.Key(info.Key), Size: info.Size, Modified: info.LastModified}, nil) {
 				return
 			}
 		}
@@ -148,6 +148,14 @@ func (s *Store) List(ctx context.Context, prefix artifact.Key) iter.Seq2[artifac
 			yield(artifact.Ref{}, fmt.Errorf("list %s: %w", prefix, err))
 		}
 	}
+}
+
+// Remove implements artifact.Keeper.
+func (s *Store) Remove(ctx context.Context, key artifact.Key) error {
+	if err := s.core.RemoveObject(ctx, s.bucket, string(key), minio.RemoveObjectOptions{}); err != nil {
+		return fmt.Errorf("remove %s: %w", key, classify(ctx, err))
+	}
+	return nil
 }
 
 // describe reads body from its start to its end.

@@ -1,4 +1,5 @@
-// Package storetest is the suite that every artifact.Store passes.
+// Package storetest is the suite that every artifact.Store passes, and every
+// artifact.Keeper.
 package storetest
 
 import (
@@ -12,6 +13,7 @@ import (
 	"math/rand/v2"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -38,6 +40,8 @@ func Run(t *testing.T, open func(t *testing.T) Subject) {
 		"list stops early": listStops,
 		"canceled":         canceled,
 		"read from start":  readFromStart,
+		"modified":         modified,
+		"remove":           remove,
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -54,7 +58,7 @@ func roundTrip(t *testing.T, s Subject) {
 		want := artifact.Ref{Key: key, SHA256: digest(body), Size: int64(size)}
 		put := s.put(t, key, body, artifact.FirstWins)
 		stat, err := s.Store.Stat(t.Context(), key)
-		if err != nil || put != want || stat != want {
+		if err != nil || timeless(put) != want || timeless(stat) != want {
 			t.Errorf("%d bytes: put %v, stat %v (%v), want %v", size, put, stat, err, want)
 		}
 		if got := s.get(t, key); !bytes.Equal(got, body) {
@@ -67,7 +71,7 @@ func firstWins(t *testing.T, s Subject) {
 	key := s.key("taken")
 	first := s.put(t, key, []byte("first"), artifact.FirstWins)
 	second := s.put(t, key, []byte("the second"), artifact.FirstWins)
-	if diff := cmp.Diff(first, second); diff != "" {
+	if diff := cmp.Diff(timeless(first), timeless(second)); diff != "" {
 		t.Errorf("the second writer adopted another object (-first +second):\n%s", diff)
 	}
 	if got := s.get(t, key); string(got) != "first" {
@@ -148,6 +152,45 @@ func list(t *testing.T, s Subject) {
 	}
 }
 
+func remove(t *testing.T, s Subject) {
+	keeper, ok := s.Store.(artifact.Keeper)
+	if !ok {
+		t.Skipf("%T removes nothing", s.Store)
+	}
+	key := s.key("removed")
+	s.put(t, key, []byte("content"), artifact.FirstWins)
+	for range 2 {
+		if err := keeper.Remove(t.Context(), key); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := s.Store.Stat(t.Context(), key); !errors.Is(err, artifact.ErrNotFound) {
+		t.Errorf("Stat of what was removed: %v, want ErrNotFound", err)
+	}
+}
+
+// modified tells when: the same in a listing, to the second.
+func modified(t *testing.T, s Subject) {
+	key := s.key("dated")
+	before := time.Now().Add(-2 * time.Second) // clocks of storage tick in seconds
+	s.put(t, key, nil, artifact.FirstWins)
+	stat, err := s.Store.Stat(t.Context(), key)
+	if err != nil || stat.Modified.Before(before) || stat.Modified.After(time.Now().Add(2*time.Second)) {
+		t.Errorf("stored just now as modified %v (%v)", stat.Modified, err)
+	}
+	for listed, err := range s.Store.List(t.Context(), key) {
+		if err != nil || !listed.Modified.Truncate(time.Second).Equal(stat.Modified.Truncate(time.Second)) {
+			t.Errorf("listed as modified %v (%v), stat says %v", listed.Modified, err, stat.Modified)
+		}
+	}
+}
+
+// timeless is a Ref as Put returns it.
+func timeless(ref artifact.Ref) artifact.Ref {
+	ref.Modified = time.Time{}
+	return ref
+}
+
 func listStops(t *testing.T, s Subject) {
 	s.put(t, s.key("s/1"), nil, artifact.FirstWins)
 	s.put(t, s.key("s/2"), nil, artifact.FirstWins)
@@ -216,7 +259,7 @@ func (s Subject) list(t *testing.T, prefix string) []artifact.Ref {
 		if err != nil {
 			t.Fatal(err)
 		}
-		refs = append(refs, ref)
+		refs = append(refs, timeless(ref))
 	}
 	return refs
 }

@@ -142,25 +142,23 @@ func (a *app) pauseCommand() *cobra.Command {
 	return a.steer("pause", "Let no further video of a job start", (*control.Jobs).Pause, "paused: what is in flight ends, nothing new starts")
 }
 
-func (a *app) resumeCommand() *cobra.Command {
-	return a.steer("resume", "Let a paused or stopped job go on", (*control.Jobs).Resume, "goes on")
-}
-
 func (a *app) cancelCommand() *cobra.Command {
 	return a.steer("cancel", "Stop a job for good; open items get a canceled record", (*control.Jobs).Cancel, "stops at its next heartbeat; open items get a record of kind canceled")
 }
 
 // steer is a command that does one thing to one job.
 func (a *app) steer(verb, short string, do func(*control.Jobs, context.Context, job.ID) error, said string) *cobra.Command {
-	return &cobra.Command{
-		Use: verb + " JOB", Short: short, Args: exactArgs("JOB"),
-		RunE: a.withJob(func(ctx context.Context, s *session, id job.ID) error {
-			if err := do(s.jobs, ctx, id); err != nil {
-				return err
-			}
-			a.tell(fmt.Sprintf("job %s %s", id, said))
-			return nil
-		}),
+	return &cobra.Command{Use: verb + " JOB", Short: short, Args: exactArgs("JOB"), RunE: a.withJob(a.steered(do, said))}
+}
+
+// steered does one thing to a job and says so.
+func (a *app) steered(do func(*control.Jobs, context.Context, job.ID) error, said string) func(context.Context, *session, job.ID) error {
+	return func(ctx context.Context, s *session, id job.ID) error {
+		if err := do(s.jobs, ctx, id); err != nil {
+			return err
+		}
+		a.tell(fmt.Sprintf("job %s %s", id, said))
+		return nil
 	}
 }
 

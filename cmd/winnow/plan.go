@@ -1,9 +1,11 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 
@@ -21,7 +23,22 @@ type plan struct {
 	bundle *bundle.Manifest
 	digest string
 	items  []job.Item
+	whole  int // items of the manifest, of which some may be drawn
 }
+
+// manifest is the user's file as it is, or what was drawn of it.
+func (p *plan) manifest() (io.ReadSeekCloser, error) {
+	if len(p.items) == p.whole {
+		return os.Open(p.spec.Manifest)
+	}
+	text, err := job.WriteLines(p.items)
+	return nopCloser{bytes.NewReader(text)}, err
+}
+
+type nopCloser struct{ io.ReadSeeker }
+
+// Close implements io.Closer.
+func (nopCloser) Close() error { return nil }
 
 // check loads and checks the job: its file and flags, the bundle's digests, every
 // manifest line. Nothing of it needs the stack.
@@ -47,7 +64,7 @@ func (a *app) check(ctx context.Context, flags specFlags, path string) (*plan, e
 	if err := fitsItems(spec, manifest, items); err != nil {
 		return nil, usageError(err)
 	}
-	return &plan{spec: spec, bundle: manifest, digest: digest, items: items}, nil
+	return &plan{spec: spec, bundle: manifest, digest: digest, items: items, whole: len(items)}, nil
 }
 
 // bundleError leaves out the stage: nothing has run yet.

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"os"
 
 	"github.com/spf13/cobra"
 
@@ -18,6 +17,8 @@ workers it needs as children, shows progress, and stops them when nobody else us
 The same command again goes on where an interrupted run was. A finished job runs again,
 from what its earlier runs left in the store.
 
+` + sampleHelp + `
+
 ` + specFlagsHelp + `
 
 ` + hwaccelHelp + `
@@ -26,18 +27,23 @@ A stack that runs already decodes as it was started.`
 func (a *app) runCommand() *cobra.Command {
 	var fresh, asJSON bool
 	var hwaccel wire.Hwaccel
+	var drawn sampleFlags
 	c := &cobra.Command{
 		Use: "run [JOB.yaml]", Short: "Run a job on this machine and print its answers", Long: runLong,
-		Example: "  winnow run job.yaml\n  winnow run --manifest questions.jsonl --bundle deploy/bundle/demo --keep 0.15",
+		Example: "  winnow run job.yaml\n  winnow run job.yaml --sample 50\n  winnow run --manifest questions.jsonl --bundle deploy/bundle/demo --keep 0.15",
 		Args:    jobFileArg,
 	}
 	flags := addSpecFlags(c)
 	bindHwaccel(c.Flags(), &hwaccel)
+	drawn.bind(c.Flags())
 	c.Flags().BoolVar(&fresh, "new", false, "start a further run even where one is unfinished")
 	c.Flags().BoolVar(&asJSON, "json", false, "print the records as JSON lines instead of tables")
 	c.RunE = func(c *cobra.Command, args []string) error {
 		p, err := a.check(c.Context(), flags, jobFile(args))
 		if err != nil {
+			return err
+		}
+		if err := drawn.draw(p); err != nil {
 			return err
 		}
 		s, err := a.attachDecoding(c.Context(), hwaccel)
@@ -73,12 +79,16 @@ func (a *app) run(ctx context.Context, s *session, p *plan, fresh, asJSON bool) 
 	if err != nil {
 		return a.interrupted(ctx, id, err)
 	}
-	return a.report(ctx, s, done, asJSON)
+	err = a.report(ctx, s, done, asJSON)
+	if done.Summary != nil && len(p.items) < p.whole {
+		a.tell(p.pace(done))
+	}
+	return err
 }
 
 // submit hands a checked plan over.
 func submit(ctx context.Context, s *session, p *plan, fresh bool) (job.ID, control.Outcome, error) {
-	manifest, err := os.Open(p.spec.Manifest)
+	manifest, err := p.manifest()
 	if err != nil {
 		return job.ID{}, "", err
 	}

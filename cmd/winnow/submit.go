@@ -12,17 +12,24 @@ import (
 const submitLong = `Submit a job to the stack that ` + "`winnow up`" + ` keeps running, and return at once.
 Prints the job's id; look at it with winnow watch, show and results.
 
+` + sampleHelp + `
+
 ` + specFlagsHelp
 
 func (a *app) submitCommand() *cobra.Command {
 	var fresh, asJSON bool
+	var drawn sampleFlags
 	c := &cobra.Command{Use: "submit [JOB.yaml]", Short: "Submit a job to the running stack", Long: submitLong, Args: jobFileArg}
 	flags := addSpecFlags(c)
+	drawn.bind(c.Flags())
 	c.Flags().BoolVar(&fresh, "new", false, "start a further run even where one is unfinished")
 	c.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	c.RunE = func(c *cobra.Command, args []string) error {
 		p, err := a.check(c.Context(), flags, jobFile(args))
 		if err != nil {
+			return err
+		}
+		if err := drawn.draw(p); err != nil {
 			return err
 		}
 		if up, ok := supervise.Running(a.state); !ok || !up.Lasting {

@@ -10,6 +10,9 @@ import (
 	"time"
 )
 
+// MaxName is how many characters the name of a job has at most.
+const MaxName = 63
+
 var namePattern = regexp.MustCompile(`^[a-z0-9][a-z0-9_-]{0,62}$`)
 
 // WithDefaults fills in what the author left out. Frames.Count stays 0 where

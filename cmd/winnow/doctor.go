@@ -47,7 +47,7 @@ func (a *app) doctor(ctx context.Context, fix, asJSON bool) error {
 	}
 	findings := a.checkMachine(ctx, outside != nil)
 	if outside != nil {
-		findings = append(findings, checkup.Services(ctx, *outside, fix)...)
+		findings = append(findings, checkup.Services(ctx, *outside, checkup.Options{Fix: fix, Workers: true})...)
 	} else {
 		findings = append(findings, a.checkStack(ctx, fix)...)
 	}
@@ -160,7 +160,8 @@ func checkDisk(state string) (said string, err error) {
 	return said, nil
 }
 
-// checkStack starts the stack, or shares the running one, and checks its services.
+// checkStack starts the stack, or shares the running one, and checks its
+// services. Its workers come with it, and a winnow-infer with the first job.
 func (a *app) checkStack(ctx context.Context, fix bool) []checkup.Finding {
 	quiet := *a
 	quiet.err = io.Discard
@@ -170,5 +171,5 @@ func (a *app) checkStack(ctx context.Context, fix bool) []checkup.Finding {
 	}
 	defer s.close()
 	up := machineFinding("embedded stack", "process "+fmt.Sprint(s.Up.PID)+", console "+s.Services.TemporalUI, nil, checkup.Wrong)
-	return append([]checkup.Finding{up}, checkup.Services(ctx, s.Services, fix)...)
+	return append([]checkup.Finding{up}, checkup.Services(ctx, s.Services, checkup.Options{Fix: fix})...)
 }

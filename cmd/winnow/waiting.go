@@ -21,6 +21,6 @@ func (a *app) tellWaiting(ctx context.Context, s *session, p *plan) {
 	}
 	workers, err := s.conn.bus.Workers(ctx)
 	if err == nil && !slices.ContainsFunc(workers, func(w bus.Worker) bool { return w.Bundle == p.digest }) {
-		a.tell(fmt.Sprintf("nobody serves bundle %.12s yet: start `winnow-infer --bundle %s`; items fail with capacity/no_worker after 15 minutes without", p.digest, p.spec.Bundle))
+		a.tell(fmt.Sprintf("nobody serves bundle %.12s yet: start `winnow-infer --bundle %s`; items that wait in vain end as capacity/no_worker", p.digest, p.spec.Bundle))
 	}
 }

@@ -104,7 +104,7 @@ func (f servicesFile) isGroup(key string) bool {
 func (f servicesFile) set(s setting, node ast.Node, line int) error {
 	value, ok := scalar(node)
 	if !ok {
-		return f.wrong(line, "%s: want one value", s.key)
+		return f.wrong(line, "%s: want one value, or a list of them; between { } quote what holds a colon", s.key)
 	}
 	if value == "" {
 		return nil

@@ -23,7 +23,7 @@ type Outside struct {
 // secret. The latter are hidden, for they are many; Help lists them.
 func (o *Outside) Bind(set *pflag.FlagSet) {
 	o.flags = set
-	set.StringVar(&o.file, "services", "", "YAML file of Temporal, NATS and S3 servers of your own; `winnow help services` has its keys (default: $"+FileVariable+", else the embedded stack)")
+	set.StringVar(&o.file, "services", "", "YAML `FILE` of Temporal, NATS and S3 servers of your own; \"winnow help services\" has its keys (default: $"+FileVariable+", else the embedded stack)")
 	for _, s := range settings() {
 		if s.secret {
 			continue

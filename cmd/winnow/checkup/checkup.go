@@ -36,13 +36,18 @@ type Finding struct {
 	Mend    string  `json:"mend,omitempty"` // what to do
 }
 
-// Services checks the three side by side. With fix, what is absent is made: the
-// bucket, streams, key-value buckets.
-func Services(ctx context.Context, services stack.Services, fix bool) []Finding {
+// Options is how services are checked.
+type Options struct {
+	Fix     bool // make what is absent: the bucket, streams, key-value buckets
+	Workers bool // look who serves task queues and bundles, too
+}
+
+// Services checks the three side by side.
+func Services(ctx context.Context, services stack.Services, o Options) []Finding {
 	checks := []func(context.Context) []Finding{
-		func(ctx context.Context) []Finding { return Temporal(ctx, services.Temporal) },
-		func(ctx context.Context) []Finding { return NATS(ctx, services.NATS, fix) },
-		func(ctx context.Context) []Finding { return S3(ctx, services.S3, fix) },
+		func(ctx context.Context) []Finding { return Temporal(ctx, services.Temporal, o) },
+		func(ctx context.Context) []Finding { return NATS(ctx, services.NATS, o) },
+		func(ctx context.Context) []Finding { return S3(ctx, services.S3, o) },
 	}
 	found := make([][]Finding, len(checks))
 	var all sync.WaitGroup

@@ -54,10 +54,10 @@ func TestServices(t *testing.T) {
 		"nats stream WINNOW_INFER": checkup.Warning, "nats stream WINNOW_EVENTS": checkup.Warning,
 		"nats bucket WINNOW_WORKERS": checkup.Warning, "nats bucket WINNOW_POISON": checkup.Warning,
 	}
-	wantVerdicts(t, checkup.Services(t.Context(), services, false), fresh)
-	wantVerdicts(t, checkup.Services(t.Context(), services, false), fresh) // looking changed nothing
-	wantVerdicts(t, checkup.Services(t.Context(), services, true), idle)
-	found := checkup.Services(t.Context(), services, false)
+	wantVerdicts(t, checkup.Services(t.Context(), services, checkup.Options{Workers: true}), fresh)
+	wantVerdicts(t, checkup.Services(t.Context(), services, checkup.Options{Workers: true}), fresh) // looking changed nothing
+	wantVerdicts(t, checkup.Services(t.Context(), services, checkup.Options{Fix: true, Workers: true}), idle)
+	found := checkup.Services(t.Context(), services, checkup.Options{Workers: true})
 	wantVerdicts(t, found, idle)
 	if f := of(t, found, "temporal", "version"); !strings.Contains(f.Said, "fairness") {
 		t.Errorf("nothing is said about fairness: %q", f.Said)
@@ -68,7 +68,7 @@ func TestServices(t *testing.T) {
 func TestS3Lacks(t *testing.T) {
 	t.Parallel()
 	good := stacktest.Start(t).S3
-	wantVerdicts(t, checkup.S3(t.Context(), good, false), nil)
+	wantVerdicts(t, checkup.S3(t.Context(), good, checkup.Options{}), nil)
 	late := func(r *http.Response) {
 		r.Header.Set("Date", time.Now().Add(-2*time.Minute).UTC().Format(http.TimeFormat))
 	}
@@ -95,7 +95,7 @@ func TestS3Lacks(t *testing.T) {
 			t.Parallel()
 			c := good
 			c.Endpoint = stacktest.FrontS3(t, good.Endpoint, nil, test.answer, test.change)
-			found := checkup.S3(t.Context(), c, false)
+			found := checkup.S3(t.Context(), c, checkup.Options{})
 			wantVerdicts(t, found, test.want)
 			for check := range test.want {
 				of(t, found, "s3", strings.TrimPrefix(check, "s3 "))
@@ -112,7 +112,7 @@ func TestUnusable(t *testing.T) {
 	services.Temporal.Address = silent
 	services.NATS.Password = "hidden"
 	services.S3.SecretKey = "hidden"
-	found := checkup.Services(t.Context(), services, true)
+	found := checkup.Services(t.Context(), services, checkup.Options{Fix: true, Workers: true})
 	wantVerdicts(t, found, map[string]checkup.Verdict{
 		"temporal connection": checkup.Wrong, "nats connection": checkup.Wrong, "s3 bucket": checkup.Wrong,
 	})
@@ -121,7 +121,7 @@ func TestUnusable(t *testing.T) {
 			t.Errorf("%s %s shows a secret: %s", f.Service, f.Check, f.Said)
 		}
 	}
-	if f := checkup.S3(t.Context(), s3store.Config{}, false); len(f) != 1 || f[0].Said != "s3.endpoint is missing" {
+	if f := checkup.S3(t.Context(), s3store.Config{}, checkup.Options{}); len(f) != 1 || f[0].Said != "s3.endpoint is missing" {
 		t.Errorf("S3 that nobody named: %+v", f)
 	}
 }

@@ -21,10 +21,10 @@ const (
 )
 
 // NATS checks the server, the account's limits, streams and buckets.
-func NATS(ctx context.Context, c bus.Config, fix bool) []Finding {
+func NATS(ctx context.Context, c bus.Config, o Options) []Finding {
 	r := &report{service: "nats"}
 	c.Name = "winnow doctor"
-	server, err := bus.Examine(ctx, c, fix)
+	server, err := bus.Examine(ctx, c, o.Fix)
 	if err != nil {
 		r.wrong("connection", err, "")
 		return r.found
@@ -38,7 +38,9 @@ func NATS(ctx context.Context, c bus.Config, fix bool) []Finding {
 		r.holding(h)
 	}
 	r.natsAccount(server.Account, absent)
-	r.workers(server.Workers)
+	if o.Workers {
+		r.workers(server.Workers)
+	}
 	return r.found
 }
 

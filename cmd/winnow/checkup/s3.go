@@ -23,14 +23,14 @@ const (
 
 // S3 checks the clock, the bucket, writing, and that conditions of requests
 // are heeded.
-func S3(ctx context.Context, c s3store.Config, fix bool) []Finding {
+func S3(ctx context.Context, c s3store.Config, o Options) []Finding {
 	r := &report{service: "s3"}
 	if err := c.Validate(); err != nil {
 		r.wrong("connection", err, "")
 		return r.found
 	}
 	r.clock(ctx, c)
-	store, made, err := openBucket(ctx, c, fix)
+	store, made, err := openBucket(ctx, c, o.Fix)
 	if err != nil {
 		r.wrong("bucket", err, "")
 		return r.found

@@ -21,7 +21,7 @@ const (
 )
 
 // Temporal checks the frontend, the namespace, and who serves task queues.
-func Temporal(ctx context.Context, c stack.Temporal) []Finding {
+func Temporal(ctx context.Context, c stack.Temporal, o Options) []Finding {
 	r := &report{service: "temporal"}
 	began := time.Now()
 	conn, err := c.Dial(ctx, slog.New(slog.DiscardHandler))
@@ -34,12 +34,18 @@ func Temporal(ctx context.Context, c stack.Temporal) []Finding {
 	r.namespace(ctx, conn, c.Namespace)
 	r.ok("search attributes", "Winnow uses none: there is nothing to make")
 	r.fairness(ctx, conn)
-	if missing := Unserved(ctx, conn); len(missing) > 0 {
-		r.warn("workers", "nobody serves task queue "+strings.Join(missing, ", "), "start `winnow worker`, or `winnow up`, before or after submitting")
-	} else {
-		r.ok("workers", "every task queue is served")
+	if o.Workers {
+		r.pollers(ctx, conn)
 	}
 	return r.found
+}
+
+func (r *report) pollers(ctx context.Context, conn client.Client) {
+	if missing := Unserved(ctx, conn); len(missing) > 0 {
+		r.warn("workers", "nobody serves task queue "+strings.Join(missing, ", "), "start `winnow worker`, or `winnow up`, before or after submitting")
+		return
+	}
+	r.ok("workers", "every task queue is served")
 }
 
 func (r *report) namespace(ctx context.Context, conn client.Client, name string) {

@@ -23,7 +23,9 @@ embedded stack, which is started for it.
 
 Of the services it checks that they answer and know the credentials; of S3 the clock, the bucket,
 writing, If-None-Match and If-Match; of NATS the account's limits, and that streams and buckets
-are as Winnow makes them; of Temporal the namespace, the version, and who serves task queues.
+are as Winnow makes them; of Temporal the namespace, the version, who serves task queues, and in
+which order the server hands out what waits: two dozen workflows that do nothing try that on a
+queue of their own, and are deleted again.
 
 A finding is ok, a warning, or wrong, with what to do. --fix makes what is absent, the bucket,
 streams and key-value buckets, and never changes what is there.`
@@ -47,7 +49,7 @@ func (a *app) doctor(ctx context.Context, fix, asJSON bool) error {
 	}
 	findings := a.checkMachine(ctx, outside != nil)
 	if outside != nil {
-		findings = append(findings, checkup.Services(ctx, *outside, checkup.Options{Fix: fix, Workers: true})...)
+		findings = append(findings, checkup.Services(ctx, *outside, checkup.Options{Fix: fix, Outside: true})...)
 	} else {
 		findings = append(findings, a.checkStack(ctx, fix)...)
 	}

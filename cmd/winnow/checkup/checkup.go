@@ -1,13 +1,14 @@
 // Package checkup asks Temporal, NATS and S3 whether they are as Winnow needs
 // them. One config struct a service goes in; findings come out, each with what to
 // do where something is wrong. It changes nothing, except that with fix it makes
-// what is absent. `winnow doctor` prints what it finds.
+// what is absent; what it tries things with, objects and workflows, it deletes. `winnow doctor` prints what it finds.
 package checkup
 
 import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -39,7 +40,7 @@ type Finding struct {
 // Options is how services are checked.
 type Options struct {
 	Fix     bool // make what is absent: the bucket, streams, key-value buckets
-	Workers bool // look who serves task queues and bundles, too
+	Outside bool // look at what the embedded stack sees to by itself, too: who serves, and fairness
 }
 
 // Services checks the three side by side.
@@ -78,5 +79,8 @@ func (r *report) warn(check, said, mend string) {
 
 // wrong says why, and what to do where the error does not say it itself.
 func (r *report) wrong(check string, err error, mend string) {
-	r.found = append(r.found, Finding{Service: r.service, Check: check, Verdict: Wrong, Said: err.Error(), Mend: mend})
+	r.found = append(r.found, Finding{Service: r.service, Check: check, Verdict: Wrong, Said: oneLine(err), Mend: mend})
 }
+
+// oneLine is an error's text without line breaks.
+func oneLine(err error) string { return strings.Join(strings.Fields(err.Error()), " ") }

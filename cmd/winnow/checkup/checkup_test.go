@@ -54,13 +54,13 @@ func TestServices(t *testing.T) {
 		"nats stream WINNOW_INFER": checkup.Warning, "nats stream WINNOW_EVENTS": checkup.Warning,
 		"nats bucket WINNOW_WORKERS": checkup.Warning, "nats bucket WINNOW_POISON": checkup.Warning,
 	}
-	wantVerdicts(t, checkup.Services(t.Context(), services, checkup.Options{Workers: true}), fresh)
-	wantVerdicts(t, checkup.Services(t.Context(), services, checkup.Options{Workers: true}), fresh) // looking changed nothing
-	wantVerdicts(t, checkup.Services(t.Context(), services, checkup.Options{Fix: true, Workers: true}), idle)
-	found := checkup.Services(t.Context(), services, checkup.Options{Workers: true})
+	wantVerdicts(t, checkup.Services(t.Context(), services, checkup.Options{Outside: true}), fresh)
+	wantVerdicts(t, checkup.Services(t.Context(), services, checkup.Options{Outside: true}), fresh) // looking changed nothing
+	wantVerdicts(t, checkup.Services(t.Context(), services, checkup.Options{Fix: true, Outside: true}), idle)
+	found := checkup.Services(t.Context(), services, checkup.Options{Outside: true})
 	wantVerdicts(t, found, idle)
-	if f := of(t, found, "temporal", "version"); !strings.Contains(f.Said, "fairness") {
-		t.Errorf("nothing is said about fairness: %q", f.Said)
+	if f := of(t, found, "temporal", "priority and fairness"); !strings.Contains(f.Said, "comes first") {
+		t.Errorf("of a fair server it says %q", f.Said)
 	}
 }
 
@@ -112,7 +112,7 @@ func TestUnusable(t *testing.T) {
 	services.Temporal.Address = silent
 	services.NATS.Password = "hidden"
 	services.S3.SecretKey = "hidden"
-	found := checkup.Services(t.Context(), services, checkup.Options{Fix: true, Workers: true})
+	found := checkup.Services(t.Context(), services, checkup.Options{Fix: true, Outside: true})
 	wantVerdicts(t, found, map[string]checkup.Verdict{
 		"temporal connection": checkup.Wrong, "nats connection": checkup.Wrong, "s3 bucket": checkup.Wrong,
 	})

@@ -38,7 +38,7 @@ func NATS(ctx context.Context, c bus.Config, o Options) []Finding {
 		r.holding(h)
 	}
 	r.natsAccount(server.Account, absent)
-	if o.Workers {
+	if o.Outside {
 		r.workers(server.Workers)
 	}
 	return r.found

@@ -33,9 +33,12 @@ func Temporal(ctx context.Context, c stack.Temporal, o Options) []Finding {
 	r.ok("connection", "%s, answers in %v", c.Address, time.Since(began).Round(time.Millisecond))
 	r.namespace(ctx, conn, c.Namespace)
 	r.ok("search attributes", "Winnow uses none: there is nothing to make")
-	r.fairness(ctx, conn)
-	if o.Workers {
+	fair := r.version(ctx, conn)
+	if o.Outside {
 		r.pollers(ctx, conn)
+	}
+	if o.Outside && fair {
+		r.fairness(ctx, conn, c.Namespace)
 	}
 	return r.found
 }
@@ -66,19 +69,20 @@ func (r *report) namespace(ctx context.Context, conn client.Client, name string)
 	}
 }
 
-// fairness can tell of the server's version only: no client sees the switches.
-func (r *report) fairness(ctx context.Context, conn client.Client) {
+// version says whether the server is new enough to know priorities and fairness.
+func (r *report) version(ctx context.Context, conn client.Client) (fair bool) {
 	info, err := conn.WorkflowService().GetSystemInfo(ctx, &workflowservice.GetSystemInfoRequest{})
 	if err != nil {
 		r.wrong("version", err, "")
-		return
+		return false
 	}
 	version := info.GetServerVersion()
 	if older(version, leastFairness) {
 		r.warn("version", "server "+version, "a job's priority and team have no effect before "+leastFairness+": update the server")
-		return
+		return false
 	}
-	r.ok("version", "server %s has priorities and fairness; whether matching.useNewMatcher and matching.enableFairness are on cannot be seen from here", version)
+	r.ok("version", "server %s", version)
+	return true
 }
 
 // Unserved lists the task queues of Winnow's that no worker polls. A queue

@@ -103,10 +103,12 @@ func (p *orderProbe) start(ctx context.Context, priority temporal.Priority) {
 	p.runs = append(p.runs, run)
 }
 
-// awaitBacklog waits until all that was started waits in the queue. A server
-// that does not tell costs two seconds.
+// backlogLimit bounds waiting for a server that does not tell what waits.
+const backlogLimit = 5 * time.Second
+
+// awaitBacklog waits until all that was started waits in the queue.
 func (p *orderProbe) awaitBacklog(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, backlogLimit)
 	defer cancel()
 	for wait.Sleep(ctx, 50*time.Millisecond) == nil {
 		d, err := p.conn.WorkflowService().DescribeTaskQueue(ctx, &workflowservice.DescribeTaskQueueRequest{

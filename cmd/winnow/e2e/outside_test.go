@@ -52,6 +52,16 @@ s3:
 	return o
 }
 
+// jobs are the folders of jobs in the S3 server's tree.
+func (o *outside) jobs() []string {
+	o.t.Helper()
+	found, err := filepath.Glob(filepath.Join(o.devstack.State, "s3", o.devstack.Services.S3.Bucket, "jobs", "*"))
+	if err != nil {
+		o.t.Fatal(err)
+	}
+	return found
+}
+
 // infer starts winnow-infer on the services.
 func (o *outside) infer(args ...string) *command {
 	args = append([]string{"--bundle", bundleDir(), "--threads", "1", "--state", o.state}, args...)
@@ -91,6 +101,9 @@ func TestOutside(t *testing.T) {
 		t.Errorf("doctor finds fault while a job runs:\n%s", found)
 	}
 	o.winnow(0, "watch", strings.TrimSpace(again.out.String()))
+	if jobs := o.jobs(); len(jobs) != 2 {
+		t.Errorf("there are jobs %v, want the two", jobs)
+	}
 	for _, c := range []*command{worker, infer} {
 		c.signal(syscall.SIGTERM)
 		c.wait(0)
@@ -180,7 +193,7 @@ func TestOutsideRefused(t *testing.T) {
 	if found := o.winnow(1, "doctor", "--fix").out.String(); !strings.Contains(found, "max_msgs_per_subject is 0, want 1") {
 		t.Errorf("doctor does not tell the difference:\n%s", found)
 	}
-	if jobs, _ := filepath.Glob(filepath.Join(o.devstack.State, "s3", s.S3.Bucket, "jobs", "*")); len(jobs) > 0 {
+	if jobs := o.jobs(); len(jobs) > 0 {
 		t.Errorf("refused jobs left %v", jobs)
 	}
 }

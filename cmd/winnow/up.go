@@ -85,7 +85,7 @@ func (a *app) superviseConfig(lasting bool, hwaccel wire.Hwaccel, encodes inferD
 	}
 	return supervise.Config{
 		State: state, Lasting: lasting, Devstack: devstack, Infer: infer, Device: encodes.String(),
-		Outside: outside, Places: a.outside.Args(), Work: work, Log: log, Ready: a.announce,
+		Outside: outside, OutsideArgs: a.outside.Args(), Work: work, Log: log, Ready: a.announce,
 	}, nil
 }
 

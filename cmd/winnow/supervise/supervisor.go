@@ -43,16 +43,16 @@ type Work func(ctx context.Context, services stack.Services, serve func(ctx cont
 
 // Config is what a supervisor needs.
 type Config struct {
-	State    string          // state folder, absolute
-	Lasting  bool            // keep running without users
-	Devstack string          // program; unused with Outside
-	Infer    string          // program
-	Device   string          // of winnow-infer
-	Outside  *stack.Services // used in place of a devstack
-	Places   []string        // flags that tell winnow-infer of them
-	Work     Work
-	Log      *slog.Logger
-	Ready    func(Up) // told once everything runs
+	State       string          // state folder, absolute
+	Lasting     bool            // keep running without users
+	Devstack    string          // program; unused with Outside
+	Infer       string          // program
+	Device      string          // of winnow-infer
+	Outside     *stack.Services // used in place of a devstack
+	OutsideArgs []string        // flags that tell winnow-infer of them
+	Work        Work
+	Log         *slog.Logger
+	Ready       func(Up) // told once everything runs
 }
 
 // ErrRunning says that another supervisor has the state folder.
@@ -226,7 +226,7 @@ func (s *supervisor) devstack() Child {
 func (s *supervisor) infer(bundle string) Child {
 	name := "infer " + bundle
 	return Child{
-		Name: name, Path: s.cfg.Infer, Args: append([]string{"--state", s.cfg.State, "--bundle", bundle, "--device", s.cfg.Device}, s.cfg.Places...),
+		Name: name, Path: s.cfg.Infer, Args: append([]string{"--state", s.cfg.State, "--bundle", bundle, "--device", s.cfg.Device}, s.cfg.OutsideArgs...),
 		Log: s.logPath("infer-" + filepath.Base(bundle)), Start: 2 * time.Minute, Stop: 20 * time.Second,
 	}
 }

@@ -104,14 +104,21 @@ func oneLine(err error) string {
 }
 
 // CheckWrites puts a small object under a name of its own and deletes it: what
-// may not write had better not begin.
+// may not write had better not begin. It ends within 10 s.
 func (s *Store) CheckWrites(ctx context.Context) error {
+	limited, cancel := context.WithTimeout(ctx, lookLimit)
+	defer cancel()
 	key := artifact.Key(".winnow-probe/" + rand.Text())
-	_, err := s.Put(ctx, key, bytes.NewReader(nil), artifact.Replace)
+	_, err := s.Put(limited, key, bytes.NewReader(nil), artifact.Replace)
 	if err == nil {
-		err = s.core.RemoveObject(ctx, s.bucket, string(key), minio.RemoveObjectOptions{})
+		err = s.core.RemoveObject(limited, s.bucket, string(key), minio.RemoveObjectOptions{})
 	}
-	if err != nil {
+	switch {
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case limited.Err() != nil:
+		return fmt.Errorf("s3 bucket %q: %w: a write took more than %v", s.bucket, artifact.ErrUnavailable, lookLimit)
+	case err != nil:
 		return fmt.Errorf("s3 bucket %q: %w: let these credentials put and delete objects in it", s.bucket, err)
 	}
 	return nil

@@ -77,6 +77,21 @@ func TestWritesForbidden(t *testing.T) {
 	}
 }
 
+func TestWritesUnanswered(t *testing.T) {
+	t.Parallel()
+	c := stacktest.Start(t).S3
+	hang := func(_ http.ResponseWriter, r *http.Request) bool {
+		if r.Method == "PUT" {
+			<-r.Context().Done()
+		}
+		return r.Method == "PUT"
+	}
+	c.Endpoint = stacktest.FrontS3(t, c.Endpoint, nil, hang, nil)
+	if err := open(t, c).CheckWrites(t.Context()); !errors.Is(err, artifact.ErrUnavailable) {
+		t.Errorf("CheckWrites: %v, want ErrUnavailable", err)
+	}
+}
+
 // TestCredentials takes keys from where AWS's programs look, in their order,
 // and never asks without.
 func TestCredentials(t *testing.T) {

@@ -96,7 +96,8 @@ func rules() []rule {
 	return []rule{
 		{"workflows", []string{"workers", "decode", "infer", "prune"}, []string{"infer/tensor", "infer/bundle"}, "workflows are deterministic and know no engine"},
 		{"workflows/job", []string{"workflows", "prune", "infer"}, []string{"workflows/artifact", "workflows/job"}, "the vocabulary stands below everything"},
-		{"workflows/artifact", []string{"workflows", "prune", "infer"}, []string{"workflows/artifact"}, "the store knows nothing of what it stores"},
+		{"workflows/artifact", []string{"workflows", "prune", "infer"}, []string{"workflows/artifact", "workflows/trust"}, "the store knows nothing of what it stores"},
+		{"workflows/trust", []string{"workflows", "prune", "infer"}, nil, "trust imports nothing of ours"},
 		{"prune", []string{"workflows", "workers", "decode", "infer"}, []string{"infer/tensor"}, "pruning is pure"},
 		{"infer/tensor", []string{"workflows", "workers", "decode", "infer", "prune"}, []string{"infer/tensor"}, "tensors import nothing of ours"},
 		{"infer", []string{"workers", "decode"}, nil, "inference knows no activity"},

@@ -23,6 +23,10 @@ with "ready" says that requests are taken. SIGTERM lets what runs finish, gives
 back what waits, and ends the process; what a killed process held goes to
 another one after 30 s.
 
+NATS and S3 are those of the stack of --state, or your own: name them in a file of
+--services, by variables (WINNOW_NATS_URLS, WINNOW_S3_BUCKET, …) or by flags: see
+` + "`winnow help services`" + `.
+
 ` + "`winnow run` and `winnow up`" + ` start one for every bundle in use. Further ones
 for the same bundle share its work; each should have a device of its own.
 
@@ -34,7 +38,7 @@ server of OpenAI's chat completions will do: it is sent frames as images, and no
 is pruned. The server's key is read from the environment alone.`
 
 const example = `  winnow-infer --bundle deploy/bundle/demo
-  winnow-infer --bundle deploy/bundle/demo --stack /etc/winnow/stack.json --threads 8
+  winnow-infer --bundle deploy/bundle/demo --services /etc/winnow/services.yaml --threads 8
   winnow-infer --bundle bundles/llava-7b --language-url http://vllm:8000 --language-inflight 64`
 
 // Names of environment variables.
@@ -45,15 +49,15 @@ const (
 
 // options are the command's flags.
 type options struct {
-	state  string
-	stack  string
-	bundle string
-	name   string
-	engine onnx.Config
-	batch  int
-	rows   int
-	limit  time.Duration
-	drain  time.Duration
+	state   string
+	outside stack.Outside
+	bundle  string
+	name    string
+	engine  onnx.Config
+	batch   int
+	rows    int
+	limit   time.Duration
+	drain   time.Duration
 
 	language    vllm.Config
 	languageKey string // name of an environment variable
@@ -75,7 +79,7 @@ func command() *cobra.Command {
 	f.SortFlags = false
 	f.StringVar(&o.bundle, "bundle", "", "folder of the bundle (required)")
 	f.StringVar(&o.state, "state", ".winnow", "state folder of the running stack")
-	f.StringVar(&o.stack, "stack", "", "file with the addresses and credentials of NATS and S3, as "+stack.FileName+" (default: the state folder's)")
+	o.outside.Bind(f)
 	f.StringVar(&o.name, "name", defaultName(), "name in the directory of workers")
 	f.Var(&o.engine.Device, "device", "where graphs run: auto (CUDA where it can, else the CPU), cpu, cuda:N, tensorrt:N")
 	f.IntVar(&o.engine.Threads, "threads", 0, "threads inside one graph (default: as many as cores)")
@@ -127,10 +131,20 @@ func (o options) validate() error {
 	return o.engine.Validate()
 }
 
-// services are those of --stack, else of the state folder.
+// services are those outside, if any were named, else those of the state folder.
+// Of them NATS and S3 are used.
 func (o options) services() (stack.Services, error) {
-	if o.stack != "" {
-		return stack.Read(o.stack)
+	if !o.outside.Given() {
+		return stack.ReadState(o.state)
 	}
-	return stack.ReadState(o.state)
+	services, err := o.outside.Services()
+	if err != nil {
+		return services, err
+	}
+	for _, part := range []interface{ Validate() error }{services.NATS, services.S3} {
+		if err := part.Validate(); err != nil {
+			return services, fmt.Errorf("services: %w; `winnow help services` lists how each can be said", err)
+		}
+	}
+	return services, nil
 }

@@ -37,6 +37,9 @@ func (o options) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := store.CheckWrites(ctx); err != nil {
+		return err
+	}
 	log := slog.New(slog.NewTextHandler(os.Stderr, nil))
 	services.NATS.Name, services.NATS.Logger = "winnow-infer "+o.name, log
 	queue, err := bus.Connect(ctx, services.NATS)

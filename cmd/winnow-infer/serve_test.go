@@ -274,7 +274,8 @@ func TestRefuses(t *testing.T) {
 	}{
 		"no bundle":       {nil, "--bundle is missing"},
 		"no stack":        {[]string{"--bundle", r.dir, "--state", t.TempDir()}, "no stack is running here"},
-		"a missing file":  {[]string{"--bundle", r.dir, "--stack", "nowhere.json"}, "nowhere.json"},
+		"a missing file":  {[]string{"--bundle", r.dir, "--services", "nowhere.yaml"}, "nowhere.yaml"},
+		"no bucket":       {[]string{"--bundle", r.dir, "--nats-urls", "nats://x:1", "--s3-endpoint", "http://x:1"}, "s3.bucket is missing"},
 		"no such bundle":  {[]string{"--bundle", "nowhere", "--state", r.state}, "config/bundle"},
 		"another digest":  {[]string{"--bundle", damaged, "--state", r.state}, "decoder.onnx"},
 		"no such device":  {[]string{"--bundle", r.dir, "--device", "gpu"}, `"gpu"`},

@@ -36,6 +36,34 @@ func dial(ctx context.Context, services stack.Services, log *slog.Logger) (*conn
 	return &c, nil
 }
 
+// outsideServices are the services that the user named, complete; nil where the
+// embedded stack is meant.
+func (a *app) outsideServices() (*stack.Services, error) {
+	if !a.outside.Given() {
+		return nil, nil
+	}
+	services, err := a.outside.Services()
+	if err != nil {
+		return nil, usageError(err)
+	}
+	if err := services.Validate(); err != nil {
+		return nil, usagef("services: %v; `winnow help services` lists how each can be said", err)
+	}
+	return &services, nil
+}
+
+// runningServices are the services outside, else those of the stack that runs in --state.
+func (a *app) runningServices() (stack.Services, error) {
+	outside, err := a.outsideServices()
+	if err != nil {
+		return stack.Services{}, err
+	}
+	if outside != nil {
+		return *outside, nil
+	}
+	return stack.ReadState(a.state)
+}
+
 func (c *connections) close() {
 	c.bus.Close()
 	c.temporal.Close()

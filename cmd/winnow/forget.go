@@ -27,9 +27,10 @@ VIDEO is a path, s3:// or https:// as in a manifest; it must still be as it was,
 was derived goes by its content. Of one that is gone name the source instead: the second part
 of kept_ref in its records (--source sha256-…).
 
-Clips, tokens, kept tokens and answers go, and storage is looked through again for what came
-back; one JSON line a video says what was removed, and is stored under forgotten/. Results and
-records stay: they hold answers, but nothing of the picture. Copies in cache folders of workers
+Clips, tokens, kept tokens and answers go, and the copy that submitting a local video made in
+S3. Storage is looked through again for what came back; one JSON line a video says what was
+removed, and is stored under forgotten/. Other jobs about the same video make theirs anew. Results
+and records stay: they hold answers, but nothing of the picture. Copies in cache folders of workers
 (--cache) are served no more and go when room is needed; empty the folder to have them gone at once.`
 
 func (a *app) forgetCommand() *cobra.Command {
@@ -59,25 +60,30 @@ func (a *app) forget(ctx context.Context, s *session, args, sources []string) er
 	if err != nil {
 		return err
 	}
+	for _, source := range sources {
+		f.copies[source] = ""
+	}
 	var troubles []error
 	for _, arg := range args {
-		found, err := f.sources(arg)
-		troubles = append(troubles, err)
-		sources = append(sources, found...)
+		if id, err := job.ParseID(arg); err == nil {
+			troubles = append(troubles, f.findJob(id))
+		} else {
+			troubles = append(troubles, f.findFile(arg))
+		}
 	}
-	slices.Sort(sources)
-	for _, source := range slices.Compact(sources) {
+	for _, source := range slices.Sorted(maps.Keys(f.copies)) {
 		troubles = append(troubles, f.one(source))
 	}
 	return errors.Join(troubles...)
 }
 
-// forgetter forgets, and finds out what that means.
+// forgetter finds out what is to be forgotten, and forgets it.
 type forgetter struct {
 	*app
 	*session
 	ctx    context.Context // of one command line
 	opener source.Opener
+	copies map[string]artifact.Key // by source: the copy that submit made of a local video, or none
 }
 
 func (a *app) forgetter(ctx context.Context, s *session) (*forgetter, error) {
@@ -90,29 +96,50 @@ func (a *app) forgetter(ctx context.Context, s *session) (*forgetter, error) {
 		return nil, err
 	}
 	opener := source.Opener{Local: memo, S3: client, HTTPS: source.PublicClient(), Scratch: os.TempDir()}
-	return &forgetter{a, s, ctx, opener}, nil
+	return &forgetter{a, s, ctx, opener, map[string]artifact.Key{}}, nil
 }
 
-// sources are those of an argument: a job's, or a video's.
-func (f *forgetter) sources(arg string) ([]string, error) {
-	if id, err := job.ParseID(arg); err == nil {
-		return f.sourcesOfJob(id)
+// findFile finds the source of a video as a manifest names it. Where services are
+// outside, a local one was copied there, and the copy is the source.
+func (f *forgetter) findFile(video string) error {
+	if strings.Contains(video, "://") {
+		return f.find(video)
 	}
-	one, err := f.sourceOf(arg)
+	path, err := filepath.Abs(video)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	return []string{one}, nil
+	if !f.outside.Given() {
+		return f.find(path)
+	}
+	id, err := f.identify(path)
+	if err != nil {
+		return err
+	}
+	return f.find(f.uploads() + string(artifact.Video(strings.TrimPrefix(id, "sha256-"), extension(path))))
 }
 
-func (f *forgetter) sourceOf(video string) (string, error) {
-	if !strings.Contains(video, "://") {
-		path, err := filepath.Abs(video)
-		if err != nil {
-			return "", err
-		}
-		video = path
+// uploads is the beginning of the URL of every object of ours.
+func (f *forgetter) uploads() string { return "s3://" + f.Services.S3.Bucket + "/" }
+
+func (f *forgetter) find(video string) error {
+	id, err := f.identify(video)
+	if err == nil {
+		f.copies[id] = f.copyOf(video)
 	}
+	return err
+}
+
+// copyOf is the key of a video that submit has copied; none of another's.
+func (f *forgetter) copyOf(video string) artifact.Key {
+	key, ours := strings.CutPrefix(video, f.uploads())
+	if !ours || !strings.HasPrefix(key, string(artifact.Videos)) {
+		return ""
+	}
+	return artifact.Key(key)
+}
+
+func (f *forgetter) identify(video string) (string, error) {
 	const noLimit = math.MaxInt64 // it was within the limits once
 	opened, err := f.opener.Open(f.ctx, video, noLimit)
 	if err != nil {
@@ -121,37 +148,34 @@ func (f *forgetter) sourceOf(video string) (string, error) {
 	return opened.ID(), opened.Close()
 }
 
-// sourcesOfJob are all that the job derived anything from.
-func (f *forgetter) sourcesOfJob(id job.ID) ([]string, error) {
+// findJob finds all sources that a job derived anything from.
+func (f *forgetter) findJob(id job.ID) error {
 	one, err := f.jobs.Show(f.ctx, id)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if one.Summary == nil {
-		return nil, fmt.Errorf("job %s is not over: cancel it first", id)
+		return fmt.Errorf("job %s is not over: cancel it first", id)
 	}
-	sources, untold := map[string]bool{}, map[string]bool{}
+	untold := map[string]bool{} // videos whose records do not name their source
 	for r, err := range f.jobs.Results(f.ctx, id) {
 		if err != nil {
-			return nil, err
+			return err
 		}
 		switch source, told := sourceIn(r); {
 		case told:
-			sources[source] = true
+			f.copies[source] = f.copyOf(r.Video)
 		case r.Failure == nil || r.Failure.Stage != job.StageFetch: // of what was not fetched nothing was made
 			untold[r.Video] = true
 		}
 	}
 	var troubles []error
 	for _, video := range slices.Sorted(maps.Keys(untold)) {
-		source, err := f.sourceOf(video)
-		if err != nil {
+		if err := f.find(video); err != nil {
 			troubles = append(troubles, fmt.Errorf("its records do not name its source, and it is not there any more: %w", err))
-			continue
 		}
-		sources[source] = true
 	}
-	return slices.Collect(maps.Keys(sources)), errors.Join(troubles...)
+	return errors.Join(troubles...)
 }
 
 // sourceIn is the source that a record names.
@@ -165,7 +189,7 @@ func sourceIn(r job.Record) (source string, ok bool) {
 
 // one forgets a source, and prints and stores the receipt.
 func (f *forgetter) one(source string) error {
-	receipt, err := life.Forget(f.ctx, f.conn.store, source)
+	receipt, err := life.Forget(f.ctx, f.conn.store, source, f.copies[source])
 	if err != nil {
 		return err
 	}

@@ -13,6 +13,8 @@ import (
 	"syscall"
 
 	"github.com/spf13/cobra"
+
+	"github.com/winnow-video/winnow/workflows/stack"
 )
 
 // The exit codes, as `winnow -h` lists them.
@@ -60,7 +62,8 @@ func usagef(format string, args ...any) error {
 type app struct {
 	in       io.Reader
 	out, err io.Writer
-	state    string // folder of the embedded stack
+	state    string        // folder of the embedded stack
+	outside  stack.Outside // services in its place
 }
 
 // run executes one command line and returns the exit code.
@@ -93,11 +96,12 @@ func (a *app) root() *cobra.Command {
 		return usagef("%v; see `%s -h`", err, c.CommandPath())
 	})
 	root.PersistentFlags().StringVar(&a.state, "state", ".winnow", "folder of the embedded stack's state")
+	a.outside.Bind(root.PersistentFlags())
 	root.AddCommand(
 		a.runCommand(), a.upCommand(), a.submitCommand(), a.lsCommand(), a.showCommand(), a.watchCommand(),
 		a.resultsCommand(), a.evalCommand(), a.pauseCommand(), a.resumeCommand(), a.cancelCommand(), a.retryCommand(),
 		a.validateCommand(), a.workerCommand(), a.pruneCommand(), a.framesCommand(), a.bundleCommand(),
-		a.gcCommand(), a.forgetCommand(), a.doctorCommand(), a.versionCommand(),
+		a.gcCommand(), a.forgetCommand(), a.doctorCommand(), a.versionCommand(), a.servicesTopic(),
 	)
 	return root
 }

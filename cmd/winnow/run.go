@@ -13,6 +13,7 @@ import (
 
 const runLong = `Run a job on this machine and print its answers: starts Temporal, NATS, S3 and the
 workers it needs as children, shows progress, and stops them when nobody else uses them.
+With services of your own (` + "`winnow help services`" + `) only the workers are started.
 
 The same command again goes on where an interrupted run was. A finished job runs again,
 from what its earlier runs left in the store.
@@ -58,7 +59,7 @@ func (a *app) runCommand() *cobra.Command {
 
 // attachDecoding shares the stack, having one that is started decode with hwaccel.
 func (a *app) attachDecoding(ctx context.Context, hwaccel wire.Hwaccel) (*session, error) {
-	s, err := a.attach(ctx, "--hwaccel", string(hwaccel))
+	s, err := a.share(ctx, "--hwaccel", string(hwaccel))
 	if err == nil && !s.Started && hwaccel != wire.HwaccelNone {
 		a.tell(fmt.Sprintf("--hwaccel %s has no effect: the stack runs already, and decodes as it was started", hwaccel))
 	}
@@ -70,11 +71,15 @@ func (a *app) run(ctx context.Context, s *session, p *plan, fresh, asJSON bool) 
 	guarding, stop := context.WithCancel(ctx)
 	defer stop()
 	go s.Guard(guarding, a.tell)
-	id, outcome, err := submit(ctx, s, p, fresh)
+	id, outcome, err := a.submit(ctx, s, p, fresh)
 	if err != nil {
 		return err
 	}
-	a.tell(fmt.Sprintf("job %s %s; console %s", id, outcome, s.Services.TemporalUI))
+	where := "on " + s.Services.Place()
+	if s.Services.TemporalUI != "" {
+		where = "console " + s.Services.TemporalUI
+	}
+	a.tell(fmt.Sprintf("job %s %s; %s", id, outcome, where))
 	done, err := a.follow(ctx, s, id, p.videos())
 	if err != nil {
 		return a.interrupted(ctx, id, err)
@@ -86,8 +91,16 @@ func (a *app) run(ctx context.Context, s *session, p *plan, fresh, asJSON bool) 
 	return err
 }
 
-// submit hands a checked plan over.
-func submit(ctx context.Context, s *session, p *plan, fresh bool) (job.ID, control.Outcome, error) {
+// submit hands a checked plan over, and with it the local videos that workers elsewhere cannot see.
+func (a *app) submit(ctx context.Context, s *session, p *plan, fresh bool) (job.ID, control.Outcome, error) {
+	if err := s.conn.store.CheckWrites(ctx); err != nil {
+		return job.ID{}, "", err
+	}
+	if a.outside.Given() {
+		if err := a.upload(ctx, s, p); err != nil {
+			return job.ID{}, "", err
+		}
+	}
 	manifest, err := p.manifest()
 	if err != nil {
 		return job.ID{}, "", err

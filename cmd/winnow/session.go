@@ -21,9 +21,21 @@ type session struct {
 	jobs *control.Jobs
 }
 
-// attach shares the stack of --state, starting one where none runs, with these
+// attach uses the services outside, if the user named any, else the stack of --state.
+func (a *app) attach(ctx context.Context) (*session, error) {
+	outside, err := a.outsideServices()
+	if err != nil {
+		return nil, err
+	}
+	if outside != nil {
+		return open(ctx, supervise.Elsewhere(*outside))
+	}
+	return a.share(ctx)
+}
+
+// share shares the stack of --state, starting one where none runs, with these
 // further arguments of `winnow up`.
-func (a *app) attach(ctx context.Context, args ...string) (*session, error) {
+func (a *app) share(ctx context.Context, args ...string) (*session, error) {
 	state, err := filepath.Abs(a.state)
 	if err != nil {
 		return nil, err
@@ -33,10 +45,19 @@ func (a *app) attach(ctx context.Context, args ...string) (*session, error) {
 	if err != nil {
 		return nil, err
 	}
-	share, err := supervise.Attach(ctx, state, supervise.Starter{Program: self, Args: args}, a.tell)
+	starter := supervise.Starter{Program: self, Args: append(args, a.outside.Args()...)}
+	if starter.Outside, err = a.outsideServices(); err != nil {
+		return nil, err
+	}
+	share, err := supervise.Attach(ctx, state, starter, a.tell)
 	if err != nil {
 		return nil, err
 	}
+	return open(ctx, share)
+}
+
+// open connects to the services of a share, or gives it back.
+func open(ctx context.Context, share *supervise.Session) (*session, error) {
 	conn, err := dial(ctx, share.Services, slog.New(slog.DiscardHandler))
 	if err != nil {
 		share.Close()

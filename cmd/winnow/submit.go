@@ -14,6 +14,10 @@ Prints the job's id; look at it with winnow watch, show and results.
 
 ` + sampleHelp + `
 
+With services of your own (` + "`winnow help services`" + `), videos of this machine are sent to S3 first,
+under the digest of their content: what lies there already is not sent again. The bundle's
+folder must be the same, at the same path, where ` + "`winnow worker` and `winnow-infer`" + ` run.
+
 ` + specFlagsHelp
 
 func (a *app) submitCommand() *cobra.Command {
@@ -32,7 +36,7 @@ func (a *app) submitCommand() *cobra.Command {
 		if err := drawn.draw(p); err != nil {
 			return err
 		}
-		if up, ok := supervise.Running(a.state); !ok || !up.Lasting {
+		if up, ok := supervise.Running(a.state); !a.outside.Given() && (!ok || !up.Lasting) {
 			return fmt.Errorf("no lasting stack runs in %s, and a submitted job would stop with this command: start one with `winnow up`, or use `winnow run`", a.state)
 		}
 		s, err := a.attach(c.Context())
@@ -40,9 +44,12 @@ func (a *app) submitCommand() *cobra.Command {
 			return err
 		}
 		defer s.close()
-		id, outcome, err := submit(c.Context(), s, p, fresh)
+		id, outcome, err := a.submit(c.Context(), s, p, fresh)
 		if err != nil {
 			return err
+		}
+		if a.outside.Given() {
+			a.tellWaiting(c.Context(), s, p)
 		}
 		if asJSON {
 			return json.NewEncoder(a.out).Encode(map[string]string{"id": id.String(), "outcome": string(outcome)})

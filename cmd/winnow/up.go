@@ -18,6 +18,9 @@ const upLong = `Keep the embedded stack running: a Temporal server (SQLite), a N
 JetStream, an S3 server, a worker, and winnow-infer for every bundle that a job needs.
 All of it on loopback; state under --state. ^C stops it; jobs go on at the next start.
 
+With services of your own (` + "`winnow help services`" + `), a worker and winnow-infer run on those, and no
+servers here.
+
 ` + hwaccelHelp + `
 
 ` + deviceHelp + `
@@ -60,9 +63,15 @@ func (a *app) superviseConfig(lasting bool, hwaccel wire.Hwaccel, encodes inferD
 		return supervise.Config{}, err
 	}
 	a.state = state
-	devstack, err := program("winnow-devstack")
+	outside, err := a.outsideServices()
 	if err != nil {
 		return supervise.Config{}, err
+	}
+	devstack := ""
+	if outside == nil {
+		if devstack, err = program("winnow-devstack"); err != nil {
+			return supervise.Config{}, err
+		}
 	}
 	infer, err := program("winnow-infer")
 	if err != nil {
@@ -75,10 +84,15 @@ func (a *app) superviseConfig(lasting bool, hwaccel wire.Hwaccel, encodes inferD
 		})
 	}
 	return supervise.Config{
-		State: state, Lasting: lasting, Devstack: devstack, Infer: infer, Device: encodes.String(), Work: work, Log: log, Ready: a.announce,
+		State: state, Lasting: lasting, Devstack: devstack, Infer: infer, Device: encodes.String(),
+		Outside: outside, OutsideArgs: a.outside.Args(), Work: work, Log: log, Ready: a.announce,
 	}, nil
 }
 
 func (a *app) announce(up supervise.Up) {
-	fmt.Fprintf(a.out, "ready: Temporal's console %s, state %s; submit with `winnow submit`, stop with ^C\n", up.TemporalUI, a.state)
+	what := "Temporal's console " + up.TemporalUI
+	if up.Place != "" {
+		what = up.Place
+	}
+	fmt.Fprintf(a.out, "ready: %s, state %s; submit with `winnow submit`, stop with ^C\n", what, a.state)
 }

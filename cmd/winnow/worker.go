@@ -16,8 +16,10 @@ import (
 
 const workerLong = `Serve Temporal's task queues: workflows, decoding, pruning, waiting for inference.
 
-A worker joins the stack of --state. ` + "`winnow up` and `winnow run`" + ` hold one already; further
-ones add room, on this machine's other cores.
+A worker joins the stack of --state, or services of your own: see ` + "`winnow help services`" + `. On the latter
+it reads videos from S3 and the web alone, never files of its machine, and bundles from the folder
+that the job names, which must be the same on every machine. ` + "`winnow up` and `winnow run`" + ` hold
+a worker already; further ones add room.
 
 ` + hwaccelHelp + `
 
@@ -42,7 +44,7 @@ func (a *app) workerCommand() *cobra.Command {
 	bindHwaccel(c.Flags(), &hwaccel)
 	bindDevice(c.Flags(), &encodes)
 	c.RunE = func(c *cobra.Command, _ []string) error {
-		services, err := stack.ReadState(a.state)
+		services, err := a.runningServices()
 		if err != nil {
 			return err
 		}
@@ -67,6 +69,9 @@ func (a *app) work(ctx context.Context, services stack.Services, cfg workers.Con
 		return err
 	}
 	defer conn.close()
+	if err := conn.store.CheckWrites(ctx); err != nil {
+		return err
+	}
 	cfg.Temporal, cfg.Store, cfg.Bus = conn.temporal, life.Mark(conn.store), conn.bus
 	if cfg.S3, err = source.S3Client(services.S3); err != nil {
 		return err
@@ -74,6 +79,6 @@ func (a *app) work(ctx context.Context, services stack.Services, cfg workers.Con
 	if cfg.DecodePath, err = program("winnow-decode"); err != nil {
 		return err
 	}
-	cfg.StateDir, cfg.LocalFiles = a.state, true
+	cfg.StateDir, cfg.LocalFiles = a.state, !a.outside.Given() // whoever reaches services outside may not read files here
 	return workers.Run(ctx, cfg)
 }

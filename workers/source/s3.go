@@ -9,7 +9,6 @@ import (
 	"strings"
 
 	"github.com/minio/minio-go/v7"
-	"github.com/minio/minio-go/v7/pkg/credentials"
 
 	"github.com/winnow-video/winnow/workflows/artifact"
 	"github.com/winnow-video/winnow/workflows/artifact/s3store"
@@ -19,18 +18,12 @@ import (
 // S3Client is a client of the server that c's bucket is on, as Opener wants it:
 // it tells of answers that ask to wait, and tries nothing again by itself.
 func S3Client(c s3store.Config) (*minio.Client, error) {
-	transport, err := minio.DefaultTransport(c.Secure)
+	options, err := c.Options()
 	if err != nil {
-		return nil, fmt.Errorf("s3: %w", err)
+		return nil, err
 	}
-	client, err := minio.New(c.Endpoint, &minio.Options{
-		Creds:        credentials.NewStaticV4(c.AccessKey, c.SecretKey, ""),
-		Secure:       c.Secure,
-		Region:       c.Region,
-		BucketLookup: minio.BucketLookupPath,
-		Transport:    telling{transport},
-		MaxRetries:   1,
-	})
+	options.Transport, options.MaxRetries = telling{options.Transport}, 1
+	client, err := minio.New(c.Endpoint, options)
 	if err != nil {
 		return nil, fmt.Errorf("s3.endpoint %q: %w", c.Endpoint, err)
 	}

@@ -8,6 +8,13 @@ import (
 // JobFolder is the prefix of everything that belongs to a job.
 func JobFolder(job string) Key { return Key("jobs/" + job + "/") }
 
+// Videos is the prefix of users' videos that were sent to the store.
+const Videos Key = "videos/"
+
+// Video is the key of a user's video that was sent to the store: its content's
+// SHA-256 in hex, and its name's extension, which tells a decoder what to expect.
+func Video(sha256, ext string) Key { return Videos + Key(sha256+ext) }
+
 // JobEntries is the prefix of the list of jobs: one small object each, so that
 // listing jobs does not list all that belongs to them.
 const JobEntries Key = "index/jobs/"

@@ -2,8 +2,12 @@ package bus
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
+	"io/fs"
+	"os"
+	"strings"
 	"sync"
 	"time"
 
@@ -32,22 +36,27 @@ func Connect(ctx context.Context, c Config) (*Bus, error) {
 	if err := c.Validate(); err != nil {
 		return nil, err
 	}
-	c = c.WithDefaults()
-	b := &Bus{config: c, closed: make(chan struct{}), ensured: map[Class]bool{}, serving: map[string]directorySnapshot{}}
+	b := newBus(c)
 	if err := b.dial(); err != nil {
-		return nil, fmt.Errorf("nats at %s: %w", c.URL, unavailable(err))
+		return nil, c.explain(err)
 	}
 	if err := b.ensureStreams(ctx); err != nil {
 		b.Close()
-		return nil, fmt.Errorf("nats at %s: %w", c.URL, unavailable(err))
+		return nil, c.explain(err)
 	}
 	return b, nil
 }
 
-func (b *Bus) dial() (err error) {
-	b.conn, err = nats.Connect(b.config.URL,
-		nats.Name(b.config.Name),
-		nats.UserInfo(b.config.User, b.config.Password),
+func newBus(c Config) *Bus {
+	return &Bus{config: c.WithDefaults(), closed: make(chan struct{}), ensured: map[Class]bool{}, serving: map[string]directorySnapshot{}}
+}
+
+func (b *Bus) dial() error {
+	options, err := b.config.options()
+	if err != nil {
+		return err
+	}
+	options = append(options,
 		nats.MaxReconnects(-1),
 		nats.ReconnectWait(250*time.Millisecond),
 		nats.DrainTimeout(drainLimit),
@@ -56,11 +65,58 @@ func (b *Bus) dial() (err error) {
 			b.config.Logger.Warn("nats", "error", err)
 		}),
 	)
-	if err != nil {
+	if b.conn, err = nats.Connect(b.config.URL, options...); err != nil {
 		return err
 	}
 	b.js, err = jetstream.New(b.conn)
 	return err
+}
+
+// options are who asks, and whom it believes.
+func (c Config) options() ([]nats.Option, error) {
+	options := []nats.Option{nats.Name(c.Name)}
+	switch {
+	case c.CredsFile != "":
+		if _, err := os.Stat(c.CredsFile); err != nil {
+			return nil, fmt.Errorf("nats.creds_file: %w", err)
+		}
+		options = append(options, nats.UserCredentials(c.CredsFile))
+	case c.User != "":
+		options = append(options, nats.UserInfo(c.User, c.Password))
+	}
+	if c.TLS.Wanted() {
+		trusted, err := c.TLS.Config("nats.tls")
+		if err != nil {
+			return nil, err
+		}
+		options = append(options, nats.Secure(trusted))
+	}
+	return options, nil
+}
+
+// explain says in one line what is in the way, and what to do about it.
+func (c Config) explain(err error) error {
+	mend := ""
+	switch {
+	case errors.Is(err, ErrSettings):
+		return fmt.Errorf("nats at %s: %w", c.URL, err)
+	case errors.Is(err, nats.ErrAuthorization), errors.Is(err, nats.ErrAuthExpired), errors.Is(err, nats.ErrAuthRevoked):
+		mend = "check nats.user and nats.password, or nats.creds_file"
+	case errors.Is(err, jetstream.ErrJetStreamNotEnabled), errors.Is(err, jetstream.ErrJetStreamNotEnabledForAccount):
+		mend = "switch JetStream on for the server and for this account"
+	case errors.Is(err, nats.ErrSecureConnRequired), errors.Is(err, nats.ErrSecureConnWanted), isCertificate(err):
+		mend = "check nats.tls, and whether the server speaks TLS"
+	case errors.Is(err, fs.ErrNotExist):
+		return err
+	default:
+		mend = "look whether the server runs and nats.urls is right"
+	}
+	return fmt.Errorf("nats at %s: %w: %s", c.URL, unavailable(err), mend)
+}
+
+func isCertificate(err error) bool {
+	var verify *tls.CertificateVerificationError
+	return errors.As(err, &verify) || strings.Contains(err.Error(), "x509:") || strings.Contains(err.Error(), "tls:")
 }
 
 // Close lets what is on its way arrive, then disconnects. It may be called again.

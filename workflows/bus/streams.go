@@ -74,12 +74,25 @@ func (c Class) consumer(config Config) jetstream.ConsumerConfig {
 
 // ensureStreams makes what is absent and refuses what is otherwise.
 func (b *Bus) ensureStreams(ctx context.Context) error {
-	return errors.Join(
-		b.ensureStream(ctx, inferStream(b.config)),
-		b.ensureStream(ctx, eventStream(b.config)),
-		b.ensureBucket(ctx, workersBucket(b.config)),
-		b.ensureBucket(ctx, poisonBucket(b.config)),
-	)
+	for _, stream := range streams(b.config) {
+		if err := b.ensureStream(ctx, stream); err != nil {
+			return err
+		}
+	}
+	for _, bucket := range buckets(b.config) {
+		if err := b.ensureBucket(ctx, bucket); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func streams(c Config) []jetstream.StreamConfig {
+	return []jetstream.StreamConfig{inferStream(c), eventStream(c)}
+}
+
+func buckets(c Config) []jetstream.KeyValueConfig {
+	return []jetstream.KeyValueConfig{workersBucket(c), poisonBucket(c)}
 }
 
 func (b *Bus) ensureStream(ctx context.Context, want jetstream.StreamConfig) error {
@@ -107,6 +120,11 @@ func (b *Bus) ensureBucket(ctx context.Context, want jetstream.KeyValueConfig) e
 	if err != nil {
 		return fmt.Errorf("bucket %s: %w", want.Bucket, err)
 	}
+	return differs(ctx, bucket, want)
+}
+
+// differs returns the differences of a bucket, if there are any.
+func differs(ctx context.Context, bucket jetstream.KeyValue, want jetstream.KeyValueConfig) error {
 	status, err := bucket.Status(ctx)
 	if err != nil {
 		return fmt.Errorf("bucket %s: %w", want.Bucket, err)

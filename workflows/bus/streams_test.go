@@ -24,7 +24,7 @@ func TestConnectRefuses(t *testing.T) {
 		is     error
 		want   string
 	}{
-		"no address":     {func(c *bus.Config) { c.URL = "" }, nil, "nats.url is missing"},
+		"no address":     {func(c *bus.Config) { c.URL = "" }, nil, "nats.urls is missing"},
 		"wrong password": {func(c *bus.Config) { c.Password += "x" }, nats.ErrAuthorization, good.URL},
 		"nobody there":   {func(c *bus.Config) { c.URL = "nats://" + closedPort(t) }, bus.ErrUnavailable, "nats at"},
 		"another TTL":    {func(c *bus.Config) { c.WorkerTTL = time.Minute }, bus.ErrSettings, "bucket WINNOW_WORKERS has other settings than Winnow needs: ttl is 6s, want 1m0s"},

@@ -1,9 +1,9 @@
 // Package stack says where the services are that Winnow stands on, and opens
 // them: Temporal, NATS and S3.
 //
-// A file that a running winnow-devstack wrote goes in; one config struct a
-// service comes out. Whoever runs against services of their own fills in the
-// same structs.
+// A file that a running winnow-devstack wrote goes in, or what flags, the
+// environment and a file of the user's say of services outside; one config
+// struct a service comes out.
 package stack
 
 import (
@@ -77,6 +77,12 @@ func (s Services) Validate() error {
 		}
 	}
 	return nil
+}
+
+// Place names the services, for people and to tell them from others. It holds no secret.
+func (s Services) Place() string {
+	return fmt.Sprintf("Temporal %s (namespace %s), NATS %s, S3 %s/%s",
+		s.Temporal.Address, s.Temporal.Namespace, s.NATS.URL, s.S3.URL(), s.S3.Bucket)
 }
 
 // Alive says whether the process that wrote the file still runs. Pids are used

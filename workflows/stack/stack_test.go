@@ -54,7 +54,7 @@ func TestReadRefuses(t *testing.T) {
 		"not JSON":        {`{"v":1,`, "unexpected end of JSON input"},
 		"another version": {`{"v":2}`, "v is 2, and this program reads 1"},
 		"no namespace":    {`{"v":1,"temporal":{"address":"x:1"}}`, "temporal.namespace is missing"},
-		"no NATS":         {`{"v":1,"temporal":{"address":"x:1","namespace":"n"},` + s3 + `}`, "nats.url is missing"},
+		"no NATS":         {`{"v":1,"temporal":{"address":"x:1","namespace":"n"},` + s3 + `}`, "nats.urls is missing"},
 		"no S3":           {`{"v":1,"temporal":{"address":"x:1","namespace":"n"},"nats":{"url":"nats://x:1"}}`, "s3.endpoint is missing"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -55,6 +55,7 @@ type rig struct {
 	t     *testing.T
 	dir   string
 	state string
+	env   []string // variables of its commands, beside the tests' own
 }
 
 // newRig waits for a free place among the running stacks. At the test's end the
@@ -118,7 +119,14 @@ type command struct {
 func (r *rig) start(args ...string) *command {
 	r.t.Helper()
 	c := &command{t: r.t, cmd: exec.Command(program("winnow"), append(args, "--state", r.state)...), exited: make(chan struct{})}
-	c.cmd.Dir, c.cmd.Stdout, c.cmd.Stderr = r.dir, &c.out, &c.err
+	return r.launch(c)
+}
+
+// launch starts a command of this rig's folder and variables.
+func (r *rig) launch(c *command) *command {
+	r.t.Helper()
+	c.cmd.Dir, c.cmd.Env = r.dir, append(os.Environ(), r.env...)
+	c.cmd.Stdout, c.cmd.Stderr = &c.out, &c.err
 	if err := c.cmd.Start(); err != nil {
 		r.t.Fatal(err)
 	}

@@ -1,8 +1,10 @@
 package supervise
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -32,7 +34,11 @@ type Session struct {
 type Starter struct {
 	Program string
 	Args    []string
+	Outside *stack.Services // to work on, in place of servers of the stack's own; Args must name them too
 }
+
+// Elsewhere is a session on services that nobody here has to keep running.
+func Elsewhere(services stack.Services) *Session { return &Session{Services: services} }
 
 // Attach shares the stack of a state folder, having starter start one where none
 // runs. tell hears what it waits for.
@@ -53,7 +59,11 @@ func Attach(ctx context.Context, state string, starter Starter, tell func(string
 }
 
 // Close gives the share back; the last one lets the stack stop.
-func (s *Session) Close() { s.users.release() }
+func (s *Session) Close() {
+	if s.users != nil {
+		s.users.release()
+	}
+}
 
 // Running returns the supervisor of a state folder, if one runs.
 func Running(state string) (Up, bool) {
@@ -94,15 +104,13 @@ func shareUse(ctx context.Context, path string, tell func(string)) (*lock, error
 func (s *Session) start(ctx context.Context, tell func(string)) error {
 	for {
 		if up, ok := Running(s.state); ok {
-			services, err := stack.ReadState(s.state)
-			s.Up, s.Services = up, services
-			return err
+			return s.join(up)
 		}
 		free, err := takeLock(filepath.Join(s.state, lockFile), unix.LOCK_EX|unix.LOCK_NB)
 		switch {
 		case err == nil:
 			free.release()
-			tell("starting Temporal, NATS and S3 in " + s.state)
+			tell(s.starter.what() + " in " + s.state)
 			if err := s.spawn(ctx); err != nil {
 				return err
 			}
@@ -113,6 +121,39 @@ func (s *Session) start(ctx context.Context, tell func(string)) error {
 			return ctx.Err()
 		}
 	}
+}
+
+// join uses the services of a running supervisor. One that works on others than
+// were asked for is no use.
+func (s *Session) join(up Up) (err error) {
+	if want := placeOf(s.starter.Outside); up.Place != want {
+		return fmt.Errorf("in %s runs a worker on %s (process %d), and this command was told of %s: stop that one, or choose another --state",
+			s.state, placeName(up.Place), up.PID, placeName(want))
+	}
+	s.Up = up
+	if s.starter.Outside != nil {
+		s.Services = *s.starter.Outside
+		return nil
+	}
+	s.Services, err = stack.ReadState(s.state)
+	return err
+}
+
+func placeOf(outside *stack.Services) string {
+	if outside == nil {
+		return ""
+	}
+	return outside.Place()
+}
+
+func placeName(place string) string { return cmp.Or(place, "the embedded stack") }
+
+// what says what starting takes.
+func (s Starter) what() string {
+	if s.Outside != nil {
+		return "starting a worker on " + s.Outside.Place()
+	}
+	return "starting Temporal, NATS and S3"
 }
 
 // spawn starts a supervisor and waits until it is up, another one is, or it ended.

@@ -32,7 +32,8 @@ const (
 type Up struct {
 	V int `json:"v"`
 	Identity
-	Lasting    bool   `json:"lasting"` // started by `winnow up`; false: it stops with its last user
+	Lasting    bool   `json:"lasting"`         // started by `winnow up`; false: it stops with its last user
+	Place      string `json:"place,omitempty"` // of services outside; empty: the stack has its own
 	TemporalUI string `json:"temporal_ui"`
 }
 
@@ -42,14 +43,16 @@ type Work func(ctx context.Context, services stack.Services, serve func(ctx cont
 
 // Config is what a supervisor needs.
 type Config struct {
-	State    string // state folder, absolute
-	Lasting  bool   // keep running without users
-	Devstack string // program
-	Infer    string // program
-	Device   string // of winnow-infer
-	Work     Work
-	Log      *slog.Logger
-	Ready    func(Up) // told once everything runs
+	State       string          // state folder, absolute
+	Lasting     bool            // keep running without users
+	Devstack    string          // program; unused with Outside
+	Infer       string          // program
+	Device      string          // of winnow-infer
+	Outside     *stack.Services // used in place of a devstack
+	OutsideArgs []string        // flags that tell winnow-infer of them
+	Work        Work
+	Log         *slog.Logger
+	Ready       func(Up) // told once everything runs
 }
 
 // ErrRunning says that another supervisor has the state folder.
@@ -140,13 +143,8 @@ func newSupervisor(cfg Config) (*supervisor, error) {
 func (s *supervisor) run(ctx context.Context) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	devctx, stopDevstack := context.WithCancel(context.WithoutCancel(ctx))
-	devstack := keep(devctx, s.devstack(), s.healthyDevstack(), s.ledger, s.cfg.Log)
-	defer func() { stopDevstack(); <-devstack.done }()
-	if err := devstack.await(ctx); err != nil {
-		return err
-	}
-	services, err := stack.ReadState(s.cfg.State)
+	services, stopServers, err := s.servers(ctx)
+	defer stopServers()
 	if err != nil {
 		return err
 	}
@@ -159,13 +157,28 @@ func (s *supervisor) run(ctx context.Context) error {
 	return s.work(ctx, inferctx, services)
 }
 
+// servers are the services to work on: those outside, or a devstack that runs until it is stopped.
+func (s *supervisor) servers(ctx context.Context) (services stack.Services, stop func(), err error) {
+	if s.cfg.Outside != nil {
+		return *s.cfg.Outside, func() {}, nil
+	}
+	devctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	devstack := keep(devctx, s.devstack(), s.healthyDevstack(), s.ledger, s.cfg.Log)
+	stop = func() { cancel(); <-devstack.done }
+	if err := devstack.await(ctx); err != nil {
+		return services, stop, err
+	}
+	services, err = stack.ReadState(s.cfg.State)
+	return services, stop, err
+}
+
 // work announces the stack and serves until ctx ends.
 func (s *supervisor) work(ctx, inferctx context.Context, services stack.Services) error {
 	self, err := identify(os.Getpid())
 	if err != nil {
 		return err
 	}
-	up := Up{V: 1, Identity: self, Lasting: s.cfg.Lasting, TemporalUI: services.TemporalUI}
+	up := Up{V: 1, Identity: self, Lasting: s.cfg.Lasting, Place: placeOf(s.cfg.Outside), TemporalUI: services.TemporalUI}
 	path := filepath.Join(s.cfg.State, upFile)
 	if err := writeJSON(path, up); err != nil {
 		return err
@@ -213,7 +226,7 @@ func (s *supervisor) devstack() Child {
 func (s *supervisor) infer(bundle string) Child {
 	name := "infer " + bundle
 	return Child{
-		Name: name, Path: s.cfg.Infer, Args: []string{"--state", s.cfg.State, "--bundle", bundle, "--device", s.cfg.Device},
+		Name: name, Path: s.cfg.Infer, Args: append([]string{"--state", s.cfg.State, "--bundle", bundle, "--device", s.cfg.Device}, s.cfg.OutsideArgs...),
 		Log: s.logPath("infer-" + filepath.Base(bundle)), Start: 2 * time.Minute, Stop: 20 * time.Second,
 	}
 }
@@ -251,10 +264,11 @@ func answers(services stack.Services) bool {
 }
 
 // endStrayInfers ends the inference workers an earlier supervisor left: they come
-// back when a bundle is needed, and hand over what they hold.
+// back when a bundle is needed, and hand over what they hold. So is a devstack
+// that this one has no use for.
 func (s *supervisor) endStrayInfers() {
 	for name, id := range s.orphans {
-		if name == "devstack" {
+		if name == "devstack" && s.cfg.Outside == nil {
 			continue
 		}
 		s.cfg.Log.Info("ending a worker of an earlier supervisor", "child", name, "pid", id.PID)

@@ -2,6 +2,7 @@ package life
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -16,26 +17,23 @@ type Receipt struct {
 	Removed map[artifact.Kind]Count `json:"removed"`
 }
 
-// Forget removes everything that was derived from a video, and looks whether
-// anything is left or was made anew meanwhile, which is an error.
-func Forget(ctx context.Context, store artifact.Keeper, source string) (Receipt, error) {
+// Video is the kind of the copy that submitting a local video has made of it.
+const Video artifact.Kind = "video"
+
+// Forget removes everything that was derived from a video, and its copy where one
+// is named, and looks whether anything is left or was made anew meanwhile, which
+// is an error.
+func Forget(ctx context.Context, store artifact.Keeper, source string, copied artifact.Key) (Receipt, error) {
 	r := Receipt{V: 1, Source: source, Removed: map[artifact.Kind]Count{}}
-	refs, err := listed(ctx, store, source)
+	refs, err := listed(ctx, store, source, copied)
 	if err != nil {
 		return r, err
 	}
 	if err := remove(ctx, store, refs); err != nil {
 		return r, err
 	}
-	for _, ref := range refs {
-		_, kind, _ := ref.Key.Derived()
-		if ref.Key != artifact.Mark(source, kind) {
-			count := r.Removed[kind]
-			count.add(ref)
-			r.Removed[kind] = count
-		}
-	}
-	if refs, err = listed(ctx, store, source); err != nil {
+	r.count(refs, copied)
+	if refs, err = listed(ctx, store, source, copied); err != nil {
 		return r, err
 	}
 	if len(refs) > 0 {
@@ -46,12 +44,38 @@ func Forget(ctx context.Context, store artifact.Keeper, source string) (Receipt,
 	return r, nil
 }
 
-func listed(ctx context.Context, store artifact.Store, source string) (refs []artifact.Ref, err error) {
+func (r *Receipt) count(refs []artifact.Ref, copied artifact.Key) {
+	for _, ref := range refs {
+		_, kind, _ := ref.Key.Derived()
+		switch ref.Key {
+		case artifact.Mark(r.Source, kind):
+			continue
+		case copied:
+			kind = Video
+		}
+		count := r.Removed[kind]
+		count.add(ref)
+		r.Removed[kind] = count
+	}
+}
+
+// listed is what storage holds of a source, its copy included.
+func listed(ctx context.Context, store artifact.Store, source string, copied artifact.Key) (refs []artifact.Ref, err error) {
 	for ref, err := range store.List(ctx, artifact.OfSource(source)) {
 		if err != nil {
 			return nil, err
 		}
 		refs = append(refs, ref)
 	}
-	return refs, nil
+	if copied == "" {
+		return refs, nil
+	}
+	ref, err := store.Stat(ctx, copied)
+	switch {
+	case errors.Is(err, artifact.ErrNotFound):
+		return refs, nil
+	case err != nil:
+		return nil, err
+	}
+	return append(refs, ref), nil
 }

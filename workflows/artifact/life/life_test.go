@@ -147,18 +147,19 @@ func TestForget(t *testing.T) {
 	store := memstore.New()
 	for _, key := range []artifact.Key{
 		"v1/a/clip/1.safetensors", "v1/a/clip/used", "v1/a/answer/1.json", "v1/a/answer/2.json", "v1/ab/clip/1.safetensors", "jobs/j/results.jsonl",
+		"videos/0a.mp4", "videos/0b.mp4",
 	} {
 		put(t, store, key, 0)
 	}
-	receipt, err := life.Forget(t.Context(), store, "a")
+	receipt, err := life.Forget(t.Context(), store, "a", "videos/0a.mp4")
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := map[artifact.Kind]life.Count{"clip": {Objects: 1, Bytes: 100}, "answer": {Objects: 2, Bytes: 200}}
+	want := map[artifact.Kind]life.Count{"clip": {Objects: 1, Bytes: 100}, "answer": {Objects: 2, Bytes: 200}, "video": {Objects: 1, Bytes: 100}}
 	if diff := cmp.Diff(want, receipt.Removed); diff != "" || receipt.Source != "a" || receipt.At.IsZero() {
 		t.Errorf("receipt %+v (-want +got):\n%s", receipt, diff)
 	}
-	if diff := cmp.Diff([]artifact.Key{"jobs/j/results.jsonl", "v1/ab/clip/1.safetensors"}, keys(t, store)); diff != "" {
+	if diff := cmp.Diff([]artifact.Key{"jobs/j/results.jsonl", "v1/ab/clip/1.safetensors", "videos/0b.mp4"}, keys(t, store)); diff != "" {
 		t.Errorf("left (-want +got):\n%s", diff)
 	}
 }
@@ -176,7 +177,7 @@ func TestForgetWhileAJobRuns(t *testing.T) {
 	t.Parallel()
 	store := memstore.New()
 	put(t, store, "v1/a/clip/1.safetensors", 0)
-	receipt, err := life.Forget(t.Context(), busy{store}, "a")
+	receipt, err := life.Forget(t.Context(), busy{store}, "a", "")
 	if err == nil || !strings.Contains(err.Error(), "cancel the jobs") || !receipt.At.IsZero() {
 		t.Errorf("receipt %+v, %v: want no receipt", receipt, err)
 	}

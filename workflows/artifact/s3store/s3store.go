@@ -30,7 +30,8 @@ type Store struct {
 	bucket string
 }
 
-// Open checks that the bucket exists and may be read.
+// Open checks that the bucket exists and may be listed. What is in the way is
+// said within 10 s.
 func Open(ctx context.Context, c Config) (*Store, error) {
 	if err := c.Validate(); err != nil {
 		return nil, err
@@ -39,12 +40,8 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	exists, err := client.BucketExists(ctx, c.Bucket)
-	if err != nil {
-		return nil, fmt.Errorf("s3 bucket %q at %s: %w", c.Bucket, c.Endpoint, classify(ctx, err))
-	}
-	if !exists {
-		return nil, fmt.Errorf("s3 bucket %q at %s does not exist: make it first", c.Bucket, c.Endpoint)
+	if err := c.look(ctx); err != nil {
+		return nil, err
 	}
 	return &Store{core: minio.Core{Client: client}, bucket: c.Bucket}, nil
 }

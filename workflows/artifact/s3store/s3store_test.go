@@ -57,9 +57,12 @@ func TestOpenRefuses(t *testing.T) {
 		want   string
 	}{
 		"no bucket":      {func(c *s3store.Config) { c.Bucket = "" }, "s3.bucket is missing"},
-		"unknown bucket": {func(c *s3store.Config) { c.Bucket = "nobodys" }, `s3 bucket "nobodys" at ` + good.Endpoint + " does not exist"},
+		"unknown bucket": {func(c *s3store.Config) { c.Bucket = "nobodys" }, `s3 bucket "nobodys" at ` + good.Endpoint + ": does not exist"},
 		"wrong secret":   {func(c *s3store.Config) { c.SecretKey += "x" }, `s3 bucket "` + good.Bucket + `"`},
 		"not an address": {func(c *s3store.Config) { c.Endpoint = "x/y" }, `s3.endpoint "x/y"`},
+		"half a key":     {func(c *s3store.Config) { c.SecretKey = "" }, "s3.secret_key is missing"},
+		"addressing":     {func(c *s3store.Config) { c.Addressing = "dns" }, `s3.addressing: "dns": want auto, path or virtual`},
+		"TLS to nothing": {func(c *s3store.Config) { c.TLS.CA = "ca.pem" }, "s3.tls is set, but s3.endpoint is not https://"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -68,6 +68,10 @@ func (o options) load(ctx context.Context, server *infer.Server, b *bundle.Bundl
 		return err
 	}
 	defer server.Encoder.Close()
+	if !b.Remote() {
+		o.kv = o.kvMemory(b)
+		server.Log.Info("memory for the decoder's keys and values", "bytes", o.kv)
+	}
 	language, err := o.openLanguage(ctx, engine, b)
 	if err != nil {
 		return err

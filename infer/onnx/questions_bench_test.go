@@ -3,6 +3,7 @@ package onnx_test
 import (
 	"encoding/json"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"strings"
@@ -102,8 +103,9 @@ func (s *stall) keep(clip, each int, chosen choice) *tensor.File {
 	const frames = 8
 	tokens := tensor.New[tensor.Float16](frames*each, s.bundle.Dims.Vision.Hidden)
 	frame := tensor.New[int32](frames * each)
+	random := rand.New(rand.NewPCG(uint64(clip), 0))
 	for i := range tokens.Data {
-		tokens.Data[i] = tensor.ToFloat16(float32((i*(clip+7))%31)/16 - 1)
+		tokens.Data[i] = tensor.ToFloat16(2*random.Float32() - 1)
 	}
 	for i := range frame.Data {
 		frame.Data[i] = int32(i / each)

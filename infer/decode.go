@@ -96,7 +96,7 @@ func (d *Decoder) fits(p *Prompt) error {
 		return nil
 	}
 	return job.Fail(job.StageAnswer, job.CapacityMemory,
-		"the keys and values of %d prompt tokens and %d to answer take %d MiB, and winnow-infer's --kv-memory allows %d MiB: raise it, or lower frames, prune.keep or generate.max_tokens",
+		"the keys and values of %d prompt tokens and %d to answer take %d MiB, and winnow-infer's --kv-memory allows %d MiB: raise that, or $WINNOW_KV_MEMORY, or lower frames, prune.keep or generate.max_tokens",
 		p.Len(), p.Most(), mebibytes(need), d.limits.KV>>20)
 }
 

@@ -49,6 +49,7 @@ const example = `  winnow-infer --bundle deploy/bundle/demo
 const (
 	languageURLVariable = "WINNOW_LANGUAGE_URL"
 	languageKeyVariable = "WINNOW_LANGUAGE_KEY"
+	kvMemoryVariable    = "WINNOW_KV_MEMORY"
 )
 
 // options are the command's flags.
@@ -96,7 +97,7 @@ func command() *cobra.Command {
 	f.StringVar((*string)(&o.language.DType), "language-dtype", string(tensor.F16), "type of the rows sent to it: F16, BF16, F32")
 	f.IntVar(&o.batch, "max-batch", 16, "requests held and batched at a time")
 	f.IntVar(&o.rows, "max-rows", 8192, "rows of prompts that the decoder reads at a time, padding included: bounds the memory it computes in")
-	f.Int64Var(&o.kv, "kv-memory", 0, "bytes that the decoder's keys and values may take, half of them for prefixes that questions share (default: a quarter of the free memory, less for small models)")
+	f.Int64Var(&o.kv, "kv-memory", 0, "bytes that the decoder's keys and values may take, half of them for prefixes that questions share (default: $"+kvMemoryVariable+", else a quarter of the free memory, less for small models)")
 	f.DurationVar(&o.limit, "limit", 10*time.Minute, "time one batch may take before the process ends itself, so that a hung device frees its requests")
 	f.DurationVar(&o.drain, "drain", 15*time.Second, "time after SIGTERM in which what runs may finish")
 	return c

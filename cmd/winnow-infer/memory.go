@@ -14,10 +14,18 @@ import (
 // unknownMemory is taken to be free where the system does not tell.
 const unknownMemory = 4 << 30
 
-// kvMemory is --kv-memory, else what suits the bundle and the machine.
-func (o options) kvMemory(b *bundle.Bundle) int64 {
+// kvMemory is --kv-memory, else what the environment says, else what suits the
+// bundle and the machine.
+func (o options) kvMemory(b *bundle.Bundle) (int64, error) {
+	if said := os.Getenv(kvMemoryVariable); o.kv == 0 && said != "" {
+		n, err := strconv.ParseInt(said, 10, 64)
+		if err != nil || n < 1 {
+			return 0, fmt.Errorf("$%s is %q: want a number of bytes", kvMemoryVariable, said)
+		}
+		return n, nil
+	}
 	prompt := 2 * b.Dims.Language.KVBytes(b.Context, 4) // what a step reads, and what it writes
-	return cmp.Or(o.kv, defaultKV(freeMemory("/"), prompt, o.batch))
+	return cmp.Or(o.kv, defaultKV(freeMemory("/"), prompt, o.batch)), nil
 }
 
 // defaultKV is a quarter of the free memory; up to half of it where one prompt

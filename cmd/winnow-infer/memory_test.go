@@ -4,6 +4,8 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+
+	"github.com/winnow-video/winnow/infer/bundle"
 )
 
 func TestFreeMemory(t *testing.T) {
@@ -65,5 +67,33 @@ func TestDefaultKV(t *testing.T) {
 		if got := defaultKV(c.free, c.prompt, c.batch); got != c.want {
 			t.Errorf("%s: %d, want %d", name, got, c.want)
 		}
+	}
+}
+
+// The flag wins over the environment, and that over what suits the machine.
+func TestKVMemory(t *testing.T) {
+	b, err := bundle.Open(t.Context(), copyBundle(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { b.Close() })
+	for name, c := range map[string]struct {
+		flag        int64
+		environment string
+		want        int64 // 0: an error
+	}{
+		"flag":            {1000, "2000", 1000},
+		"environment":     {0, "2000", 2000},
+		"no number":       {0, "2 GB", 0},
+		"none at all":     {0, "0", 0},
+		"neither of them": {0, "", 2 * 16 * 2 * b.Dims.Language.KVBytes(b.Context, 4)},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Setenv(kvMemoryVariable, c.environment)
+			got, err := options{kv: c.flag, batch: 16}.kvMemory(b)
+			if got != c.want || (err != nil) != (c.want == 0) {
+				t.Errorf("%d bytes, %v: want %d", got, err, c.want)
+			}
+		})
 	}
 }

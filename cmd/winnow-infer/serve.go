@@ -69,7 +69,9 @@ func (o options) load(ctx context.Context, server *infer.Server, b *bundle.Bundl
 	}
 	defer server.Encoder.Close()
 	if !b.Remote() {
-		o.kv = o.kvMemory(b)
+		if o.kv, err = o.kvMemory(b); err != nil {
+			return err
+		}
 		server.Log.Info("memory for the decoder's keys and values", "bytes", o.kv)
 	}
 	language, err := o.openLanguage(ctx, engine, b)

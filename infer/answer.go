@@ -38,8 +38,9 @@ func (a *Answerer) Answer(ctx context.Context, questions []*Question) []Outcome 
 	outcomes := make([]Outcome, len(questions))
 	var ready []*asked
 	var prompts []*Prompt
+	done := projections{}
 	for i, q := range questions {
-		r, err := a.prepare(q)
+		r, err := a.prepare(q, done)
 		if err != nil {
 			outcomes[i].Failure = job.AsFailure(job.StageAnswer, err)
 			continue
@@ -68,7 +69,7 @@ type asked struct {
 }
 
 // prepare assembles the embeddings of a question's prompt.
-func (a *Answerer) prepare(q *Question) (*asked, error) {
+func (a *Answerer) prepare(q *Question, done projections) (*asked, error) {
 	if q.Generate.Mode == job.ModeScore && len(q.Item.Options) == 0 {
 		return nil, job.Fail(job.StageAnswer, job.ConfigInvalid, "generate.mode is score, but line %d of the manifest has no options: give it options, or generate", q.Item.Line)
 	}
@@ -82,9 +83,18 @@ func (a *Answerer) prepare(q *Question) (*asked, error) {
 	if (q.mixture != nil) != (a.bundle.PoolAfter != nil) {
 		return nil, contract(job.StageAnswer, "kept: a mixture of tokens belongs to models that pool behind their projector, and only to them")
 	}
-	embeds, err := a.embed(r.plan, q)
-	r.prompt = Prompt{Embeds: embeds, Letters: a.bundle.LetterIDs[:len(q.Item.Options)], Generate: q.Generate}
+	embeds, err := a.embed(r.plan, q, done)
+	r.prompt = Prompt{Embeds: embeds, Prefix: r.prefix(), Letters: a.bundle.LetterIDs[:len(q.Item.Options)], Generate: q.Generate}
 	return r, err
+}
+
+// prefix is the rows that other questions about the clip begin with too. At least
+// one row is the question's: what is said to it follows from that.
+func (r *asked) prefix() int {
+	if !r.question.shared {
+		return 0
+	}
+	return min(r.plan.Prefix, r.plan.Len-1)
 }
 
 // plan lays the prompt out, with fewer visual rows where it does not fit and
@@ -106,9 +116,9 @@ func (a *Answerer) plan(r *asked) (err error) {
 }
 
 // embed lays text and projected rows out as the plan says.
-func (a *Answerer) embed(plan bundle.Prompt, q *Question) (tensor.Dense[float32], error) {
+func (a *Answerer) embed(plan bundle.Prompt, q *Question, done projections) (tensor.Dense[float32], error) {
 	width := a.bundle.Dims.Language.Hidden
-	visual, err := a.project(q.tokens, width)
+	visual, err := done.of(q.tokens, func() (tensor.Dense[float32], error) { return a.project(q.tokens, width) })
 	if err != nil {
 		return visual, err
 	}
@@ -134,6 +144,25 @@ func (a *Answerer) embed(plan bundle.Prompt, q *Question) (tensor.Dense[float32]
 		return embeds, contract(job.StageAnswer, "the prompt has %d rows, the plan %d", len(embeds.Data)/width, plan.Len)
 	}
 	return embeds, nil
+}
+
+// projections are the rows that the tokens of one call's questions became, by the
+// place of the tokens in memory: questions that read one artifact share it.
+type projections map[*tensor.Float16]tensor.Dense[float32]
+
+func (p projections) of(tokens tensor.Dense[tensor.Float16], project func() (tensor.Dense[float32], error)) (tensor.Dense[float32], error) {
+	if len(tokens.Data) == 0 {
+		return project()
+	}
+	at := &tokens.Data[0]
+	if rows, has := p[at]; has && rows.Rows() == tokens.Rows() {
+		return rows, nil
+	}
+	rows, err := project()
+	if err == nil {
+		p[at] = rows
+	}
+	return rows, err
 }
 
 // project maps tokens [M,D] to rows [M,E].

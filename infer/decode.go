@@ -2,32 +2,64 @@ package infer
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"slices"
-	"strings"
+	"sync"
 
 	"github.com/winnow-video/winnow/infer/bundle"
 	"github.com/winnow-video/winnow/infer/tensor"
 	"github.com/winnow-video/winnow/workflows/job"
 )
 
-// Decoder is the language model of a bundle's decoder.onnx.
+// Limits bound what a Decoder holds at a time.
+type Limits struct {
+	Rows int   // read in one step, padding included: bounds what the graph computes with. One prompt may have more
+	KV   int64 // bytes of keys and values, of what is being answered and of prefixes kept for what will be
+}
+
+// Validate names the field that cannot be.
+func (l Limits) Validate() error {
+	switch {
+	case l.Rows < 1:
+		return errors.New("rows: want at least 1")
+	case l.KV < 1:
+		return errors.New("bytes of keys and values: want at least 1")
+	}
+	return nil
+}
+
+// Decoder is the language model of a bundle's decoder.onnx. It may be asked from
+// several goroutines; batches run one after another.
+//
+// The keys and values of a prompt's Prefix are kept for prompts that begin alike,
+// in the same call or a later one: those read their own rows alone.
 type Decoder struct {
 	bundle *bundle.Bundle
 	engine string
 	graph  Graph
-	rows   int // of one batch, padding included
+	limits Limits
+	layout layout
+
+	mu       sync.Mutex // held while something is said
+	room     []float32  // for the running batch's keys and values
+	prefixes prefixes
 }
 
-// NewDecoder loads the bundle's decoder. rows bounds B·L of one batch, prompts
-// and answers together, and so its memory; what is longer runs alone. Close it.
-func NewDecoder(engine Engine, b *bundle.Bundle, rows int) (*Decoder, error) {
+// NewDecoder loads the bundle's decoder. Close it.
+func NewDecoder(engine Engine, b *bundle.Bundle, limits Limits) (*Decoder, error) {
+	if err := limits.Validate(); err != nil {
+		return nil, fmt.Errorf("decoder: %w", err)
+	}
 	graph, err := engine.Load(b.Path(bundle.DecoderFile))
 	if err != nil {
 		return nil, err
 	}
-	return &Decoder{bundle: b, engine: engine.Name(), graph: graph, rows: rows}, nil
+	return &Decoder{
+		bundle: b, engine: engine.Name(), graph: graph, limits: limits,
+		layout: layoutOf(b.Dims.Language), prefixes: newPrefixes(),
+	}, nil
 }
 
 // Name implements Language.
@@ -39,50 +71,50 @@ func (d *Decoder) Close() error { return d.graph.Close() }
 // Say implements Language, in batches of prompts of like length. Where a batch
 // fails, its prompts are tried one by one.
 func (d *Decoder) Say(_ context.Context, prompts []*Prompt) []Said {
+	d.mu.Lock()
+	defer d.mu.Unlock()
 	said := make([]Said, len(prompts))
-	for _, batch := range split(prompts, d.rows) {
-		d.say(prompts, batch, said)
+	var all []*reading
+	for i, p := range prompts {
+		if err := d.fits(p); err != nil {
+			said[i].Err = err
+			continue
+		}
+		all = append(all, d.reading(p, i))
+	}
+	d.share(all)
+	for _, batch := range d.split(all) {
+		d.say(batch, said)
 	}
 	return said
 }
 
-// split sorts prompts by reach and cuts them, by their index, into batches of at most rows padded rows.
-func split(prompts []*Prompt, rows int) [][]int {
-	order := make([]int, len(prompts))
-	for i := range order {
-		order[i] = i
+// fits refuses a prompt that takes more memory than there is even alone.
+func (d *Decoder) fits(p *Prompt) error {
+	need := d.extent(&reading{Prompt: p}).bytes()
+	if need <= d.limits.KV {
+		return nil
 	}
-	slices.SortStableFunc(order, func(x, y int) int { return prompts[x].reach() - prompts[y].reach() })
-	var batches [][]int
-	for len(order) > 0 {
-		n := 1
-		for n < len(order) && (n+1)*prompts[order[n]].reach() <= rows {
-			n++
-		}
-		batches, order = append(batches, order[:n]), order[n:]
-	}
-	return batches
+	return job.Fail(job.StageAnswer, job.CapacityMemory,
+		"the keys and values of %d prompt tokens and %d to answer take %d MiB, and winnow-infer's --kv-memory allows %d MiB: raise that, or $WINNOW_KV_MEMORY, or lower frames, prune.keep or generate.max_tokens",
+		p.Len(), p.Most(), mebibytes(need), d.limits.KV>>20)
 }
 
-// reach is the rows of its cache when all is said.
-func (p *Prompt) reach() int { return p.Len() + p.Most() }
+// mebibytes rounds up.
+func mebibytes(n int64) int64 { return (n + 1<<20 - 1) >> 20 }
 
-func (d *Decoder) say(prompts []*Prompt, batch []int, said []Said) {
-	together := make([]*Prompt, len(batch))
-	for i, at := range batch {
-		together[i] = prompts[at]
-	}
-	utterances, err := d.decode(together)
+func (d *Decoder) say(batch []*reading, said []Said) {
+	utterances, err := d.decode(batch)
 	switch {
 	case err == nil:
-		for i, at := range batch {
-			said[at].Utterance = &utterances[i].Utterance
+		for i, r := range batch {
+			said[r.at].Utterance = &utterances[i].Utterance
 		}
 	case len(batch) == 1:
-		said[batch[0]].Err = err
+		said[batch[0].at].Err = err
 	default:
-		for _, at := range batch {
-			d.say(prompts, []int{at}, said)
+		for i := range batch {
+			d.say(batch[i:i+1], said)
 		}
 	}
 }
@@ -96,8 +128,11 @@ type utterance struct {
 
 // decode reads a batch of prompts and lets each be answered, token by token. All
 // rows run until the last has ended; what ended rows say is not looked at.
-func (d *Decoder) decode(batch []*Prompt) ([]*utterance, error) {
-	s := d.begin(batch)
+func (d *Decoder) decode(batch []*reading) ([]*utterance, error) {
+	s, err := d.begin(batch)
+	if err != nil {
+		return nil, err
+	}
 	said := make([]*utterance, len(batch))
 	for i, p := range batch {
 		seed := p.Generate.Seed
@@ -109,6 +144,9 @@ func (d *Decoder) decode(batch []*Prompt) ([]*utterance, error) {
 			return nil, err
 		}
 		next, open, err := d.take(batch, said, logits, step)
+		if err == nil && step == 0 {
+			d.retain(batch, s)
+		}
 		if err != nil || !open {
 			return said, err
 		}
@@ -119,7 +157,7 @@ func (d *Decoder) decode(batch []*Prompt) ([]*utterance, error) {
 }
 
 // take reads one step's logits [B,V]: the next ids to feed, and whether any row goes on.
-func (d *Decoder) take(batch []*Prompt, said []*utterance, logits tensor.Dense[float32], step int) (next []int32, open bool, err error) {
+func (d *Decoder) take(batch []*reading, said []*utterance, logits tensor.Dense[float32], step int) (next []int32, open bool, err error) {
 	next = make([]int32, len(batch))
 	for i, p := range batch {
 		u := said[i]
@@ -128,7 +166,7 @@ func (d *Decoder) take(batch []*Prompt, said []*utterance, logits tensor.Dense[f
 		}
 		logprobs, ok := logSoftmax(logits.Row(i))
 		if !ok {
-			return nil, false, job.Fail(job.StageAnswer, job.ModelNotFinite, "the decoder returned NaN or infinity at token %d", step)
+			return nil, false, notFinite(fmt.Sprintf("token %d", step))
 		}
 		if step == 0 {
 			u.Letters = at(logprobs, p.Letters)
@@ -142,6 +180,11 @@ func (d *Decoder) take(batch []*Prompt, said []*utterance, logits tensor.Dense[f
 		open = open || !u.done(p.Generate)
 	}
 	return next, open, nil
+}
+
+// notFinite is the failure of a step whose logits are no numbers.
+func notFinite(at string) *job.Failure {
+	return job.Fail(job.StageAnswer, job.ModelNotFinite, "the decoder returned NaN or infinity at %s", at)
 }
 
 // at is the log-probabilities of ids.
@@ -164,86 +207,3 @@ func (u *utterance) say(id int32, logprobs []float32, eos []int32) {
 }
 
 func (u *utterance) done(g job.Generation) bool { return u.ended || len(u.IDs) >= g.MaxTokens }
-
-// decoding is the decoder's inputs between its steps.
-type decoding struct {
-	d     *Decoder
-	in    *tensor.File
-	width int // of the mask: past and rows of this step
-	mask  []int64
-	pos   []int64 // next position of every row
-}
-
-// begin lays prompts out as [B,L,E], padded on the left.
-func (d *Decoder) begin(batch []*Prompt) *decoding {
-	length := 0
-	for _, p := range batch {
-		length = max(length, p.Len())
-	}
-	e := d.bundle.Dims.Language.Hidden
-	embeds := tensor.New[float32](len(batch), length, e)
-	positions := tensor.New[int64](len(batch), length)
-	s := &decoding{d: d, in: &tensor.File{}, width: length, mask: make([]int64, len(batch)*length), pos: make([]int64, len(batch))}
-	for b, p := range batch {
-		pad := length - p.Len()
-		copy(embeds.Data[(b*length+pad)*e:], p.Embeds.Data)
-		for i := range p.Len() {
-			positions.Data[b*length+pad+i] = int64(i)
-			s.mask[b*length+pad+i] = 1
-		}
-		s.pos[b] = int64(p.Len())
-	}
-	tensor.Put(s.in, "inputs_embeds", embeds)
-	tensor.Put(s.in, "position_ids", positions)
-	s.putMask()
-	l := d.bundle.Dims.Language
-	for i := range l.Layers {
-		for _, part := range []string{"k", "v"} {
-			tensor.Put(s.in, fmt.Sprintf("past.%d.%s", i, part), tensor.New[float32](len(batch), l.KVHeads, 0, l.HeadDim))
-		}
-	}
-	return s
-}
-
-func (s *decoding) putMask() {
-	tensor.Put(s.in, "attention_mask", tensor.Dense[int64]{Shape: tensor.Shape{len(s.pos), s.width}, Data: s.mask})
-}
-
-// run makes one step: logits [B,V] of the last position. The cache moves from its outputs to the next inputs.
-func (s *decoding) run() (tensor.Dense[float32], error) {
-	out := &tensor.File{}
-	if err := s.d.graph.Run(s.in, out); err != nil {
-		return tensor.Dense[float32]{}, ran(job.StageAnswer, err)
-	}
-	for name, t := range out.Tensors {
-		if rest, isCache := strings.CutPrefix(name, "present."); isCache {
-			s.in.Tensors["past."+rest] = t
-		}
-	}
-	logits, err := tensor.Get[float32](out, "logits")
-	if err != nil || len(logits.Shape) != 2 || logits.Shape[0] != len(s.pos) {
-		return logits, contract(job.StageAnswer, "the decoder returned logits %v, want [%d,V]", logits.Shape, len(s.pos))
-	}
-	return logits, nil
-}
-
-// feed makes the ids, one a row, the next step's input.
-func (s *decoding) feed(ids []int32) error {
-	rows, err := s.d.bundle.Embed(ids)
-	if err != nil {
-		return err
-	}
-	n := len(s.pos)
-	positions := tensor.New[int64](n, 1)
-	copy(positions.Data, s.pos)
-	mask := make([]int64, 0, n*(s.width+1))
-	for b := range n {
-		mask = append(append(mask, s.mask[b*s.width:(b+1)*s.width]...), 1)
-		s.pos[b]++
-	}
-	s.mask, s.width = mask, s.width+1
-	tensor.Put(s.in, "inputs_embeds", tensor.Dense[float32]{Shape: tensor.Shape{n, 1, rows.Shape[1]}, Data: rows.Data})
-	tensor.Put(s.in, "position_ids", positions)
-	s.putMask()
-	return nil
-}

@@ -2,6 +2,9 @@
 // into tokens (Encoder), questions and kept tokens into replies (Answerer).
 // Server takes the requests, batches them and tells their end.
 //
+// Prompts about one clip that begin alike are read once to where they part, see
+// Decoder; what it holds for that is bounded.
+//
 // Graphs run behind the Graph interface, which infer/onnx implements; the
 // language model stands behind Language. Pictures answers without graphs, by a
 // server that is shown whole frames. infer/bundle knows the model,

@@ -22,6 +22,7 @@ type Language interface {
 // Prompt is what a language model reads and how it is to answer.
 type Prompt struct {
 	Embeds   tensor.Dense[float32] // [L,E]: text and projected visual rows
+	Prefix   int                   // leading rows, fewer than L, with which other questions' prompts are likely to begin; 0: none
 	Letters  []int32               // ids of the options' letters; none without options
 	Generate job.Generation
 }

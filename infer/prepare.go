@@ -102,12 +102,13 @@ func (s *Server) prepared(ctx context.Context, l *bus.Lease, failure *job.Failur
 
 // questions fetches the questions that requests ask, side by side.
 func (s *Server) questions(ctx context.Context, leases []*bus.Lease) work {
-	pages := s.pages(ctx, leases)
+	pages, keeps := s.pages(ctx, leases), s.keeps(ctx, leases)
 	all := make([]*Question, len(leases))
 	failures := make([]*job.Failure, len(leases))
 	var group sync.WaitGroup
 	for i, l := range leases {
-		group.Go(func() { all[i], failures[i] = s.question(ctx, l.Request.Answer, pages[l.Request.Answer.Page]) })
+		r := l.Request.Answer
+		group.Go(func() { all[i], failures[i] = s.question(ctx, r, pages[r.Page], keeps[r.Kept]) })
 	}
 	group.Wait()
 	var w work
@@ -138,8 +139,24 @@ func (s *Server) pages(ctx context.Context, leases []*bus.Lease) map[artifact.Ke
 	return pages
 }
 
+// keeper reads a kept artifact, once.
+type keeper func() (*tensor.File, *job.Failure)
+
+// keeps are the kept artifacts that requests name: several questions share one
+// where the policy does not look at them.
+func (s *Server) keeps(ctx context.Context, leases []*bus.Lease) map[artifact.Key]keeper {
+	keeps := map[artifact.Key]keeper{}
+	for _, l := range leases {
+		key := l.Request.Answer.Kept
+		if keeps[key] == nil {
+			keeps[key] = sync.OnceValues(func() (*tensor.File, *job.Failure) { return s.read(ctx, job.StageAnswer, key) })
+		}
+	}
+	return keeps
+}
+
 // question reads one request's item and kept tokens.
-func (s *Server) question(ctx context.Context, r *bus.AnswerRequest, p page) (*Question, *job.Failure) {
+func (s *Server) question(ctx context.Context, r *bus.AnswerRequest, p page, keep keeper) (*Question, *job.Failure) {
 	if p.failure != nil {
 		return nil, p.failure
 	}
@@ -147,7 +164,7 @@ func (s *Server) question(ctx context.Context, r *bus.AnswerRequest, p page) (*Q
 	if err != nil {
 		return nil, job.Fail(job.StageAnswer, job.InternalError, "%s: %v", r.Page, err)
 	}
-	kept, failure := s.read(ctx, job.StageAnswer, r.Kept)
+	kept, failure := keep()
 	if failure != nil {
 		return nil, failure
 	}

@@ -24,6 +24,7 @@ type Question struct {
 	times    []float64                    // [T], seconds
 	duration float64                      // seconds; 0 if unknown
 	total    int                          // T·P
+	shared   bool                         // other questions about the clip have the same kept tokens
 	pictures tensor.Dense[uint8]          // [T,H,W,3]; of a model that is shown frames alone
 }
 
@@ -45,6 +46,7 @@ func NewQuestion(item job.Item, generate job.Generation, fit job.Fit, kept *tens
 		return nil, contract(job.StageAnswer, "kept: %v", err)
 	}
 	q.times, q.total = pts.Data, frames*cells
+	q.shared = !byQuestion(kept) || len(frame.Data) == q.total
 	q.duration, _ = strconv.ParseFloat(kept.Metadata["duration_s"], 64) // a container may not tell
 	q.kept, err = perFrame(frame.Data, frames)
 	if err == nil && len(pts.Data) != frames {
@@ -54,6 +56,13 @@ func NewQuestion(item job.Item, generate job.Generation, fit job.Fit, kept *tens
 		return nil, contract(job.StageAnswer, "kept: %v", err)
 	}
 	return q, nil
+}
+
+// byQuestion says whether a kept artifact was chosen by the question: one that
+// was holds the relevance of all tokens.
+func byQuestion(kept *tensor.File) bool {
+	_, has := kept.Tensors["relevance_all"]
+	return has
 }
 
 // readRows reads what the m kept tokens are made of, and where they stand.
@@ -116,6 +125,7 @@ func (q *Question) rows() int {
 }
 
 // trim keeps room of the rows, evenly spread over them and so over the frames.
+// How much room there is follows from the question: others keep other rows.
 func (q *Question) trim(room int) {
 	all := q.rows()
 	rows, kept := make([]int, room), make([]int, len(q.kept))
@@ -129,6 +139,7 @@ func (q *Question) trim(room int) {
 		kept[frame]++
 	}
 	q.only(rows, kept)
+	q.shared = false
 }
 
 // only drops all kept tokens but rows, of which there are kept[t] in frame t.

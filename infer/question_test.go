@@ -38,6 +38,50 @@ func TestNewQuestion(t *testing.T) {
 	}
 }
 
+// Tokens that do not follow from the question are every question's.
+func TestSharedTokens(t *testing.T) {
+	t.Parallel()
+	all := []int32{0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2}
+	for name, c := range map[string]struct {
+		frames     []int32
+		byQuestion bool
+		trim       bool
+		want       bool
+	}{
+		"chosen for all":                   {all[:6], false, false, true},
+		"chosen by the question":           {all[:6], true, false, false},
+		"by the question, but all":         {all, true, false, true},
+		"for all, and what did not fit":    {all[:6], false, true, false},
+		"all, and what did not fit":        {all, true, true, false},
+		"by the question, and trimmed too": {all[:6], true, true, false},
+	} {
+		f := keptFile(c.frames, 3)
+		if c.byQuestion {
+			tensor.Put(f, "relevance_all", tensor.New[float32](3, 4))
+		}
+		q, err := NewQuestion(job.Item{}, job.Generation{}, job.FitTrim, f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if c.trim {
+			q.trim(4)
+		}
+		asked := asked{question: q, plan: bundle.Prompt{Prefix: 9, Len: 12}}
+		if got := asked.prefix() > 0; got != c.want {
+			t.Errorf("%s: shared is %v, want %v", name, got, c.want)
+		}
+	}
+}
+
+// A prompt that ends with visual rows keeps the last one for itself.
+func TestPrefixIsNotAll(t *testing.T) {
+	t.Parallel()
+	a := asked{question: &Question{shared: true}, plan: bundle.Prompt{Prefix: 12, Len: 12}}
+	if got := a.prefix(); got != 11 {
+		t.Errorf("a prefix of %d rows of 12, want 11", got)
+	}
+}
+
 func TestNewQuestionRefuses(t *testing.T) {
 	t.Parallel()
 	without := func(name string) *tensor.File {

@@ -75,8 +75,8 @@ func optionLogprobs(letters []*float64) []*float64 {
 	return scores
 }
 
-// rounded cuts what depends on a question's batch-mates: padding moves sums
-// about in their last bits, some 1e-6.
+// rounded cuts what depends on a question's batch-mates: padding, and a prefix
+// that was read apart, move sums about in their last bits, some 1e-6.
 func rounded(x float64) float64 { return math.Round(x*1e4) / 1e4 }
 
 // bestOption is the option of highest log-probability, the first of equals.
@@ -115,7 +115,8 @@ func confidence(answer job.Answer, scores []*float64, said []float64) *float64 {
 }
 
 // flops compares the prompt as it was with one of all visual tokens. Both count
-// the tower, whether or not its tokens were there already.
+// the tower, whether or not its tokens were there already, and the whole prompt,
+// whether or not others read its prefix: that differs from run to run.
 func (a *Answerer) flops(asked *asked, completion int) job.FLOPs {
 	work := bundle.Work{
 		Frames: len(asked.question.kept), Visual: asked.plan.Visual, Prompt: asked.prompt.Len(), Completion: max(0, completion-1),

@@ -30,6 +30,14 @@ NATS and S3 are those of the stack of --state, or your own: name them in a file 
 ` + "`winnow run` and `winnow up`" + ` start one for every bundle in use. Further ones
 for the same bundle share its work; each should have a device of its own.
 
+Where all questions about a clip keep the same tokens (prune.method none, uniform,
+divprune and others that do not look at the question), their prompts begin alike.
+The decoder reads that prefix once and holds its keys and values, so that further
+questions, of this job or another, cost little more than their own words. What is
+held is bounded by --kv-memory; the prefixes used last stay. A prompt that does
+not fit in there alone ends as capacity/memory, and says how much it takes. The
+same memory is taken on a GPU while a batch runs there.
+
 A bundle whose language model is remote is answered by a vLLM server: start that
 with the extracted language model, --enable-prompt-embeds and --generation-config
 vllm, on a private network, and name it by --language-url. Vision tower, projector
@@ -45,6 +53,7 @@ const example = `  winnow-infer --bundle deploy/bundle/demo
 const (
 	languageURLVariable = "WINNOW_LANGUAGE_URL"
 	languageKeyVariable = "WINNOW_LANGUAGE_KEY"
+	kvMemoryVariable    = "WINNOW_KV_MEMORY"
 )
 
 // options are the command's flags.
@@ -56,6 +65,7 @@ type options struct {
 	engine  onnx.Config
 	batch   int
 	rows    int
+	kv      int64
 	limit   time.Duration
 	drain   time.Duration
 
@@ -90,7 +100,8 @@ func command() *cobra.Command {
 	f.DurationVar(&o.language.Timeout, "language-timeout", 2*time.Minute, "time one request to the server may take before it is tried again")
 	f.StringVar((*string)(&o.language.DType), "language-dtype", string(tensor.F16), "type of the rows sent to it: F16, BF16, F32")
 	f.IntVar(&o.batch, "max-batch", 16, "requests held and batched at a time")
-	f.IntVar(&o.rows, "max-rows", 8192, "rows of one batch, prompts, answers and padding: bounds memory")
+	f.IntVar(&o.rows, "max-rows", 8192, "rows of prompts that the decoder reads at a time, padding included: bounds the memory it computes in")
+	f.Int64Var(&o.kv, "kv-memory", 0, "bytes that the decoder's keys and values may take, half of them for prefixes that questions share (default: $"+kvMemoryVariable+", else a quarter of the free memory, less for small models)")
 	f.DurationVar(&o.limit, "limit", 10*time.Minute, "time one batch may take before the process ends itself, so that a hung device frees its requests")
 	f.DurationVar(&o.drain, "drain", 15*time.Second, "time after SIGTERM in which what runs may finish")
 	return c
@@ -120,6 +131,8 @@ func (o options) validate() error {
 		return fmt.Errorf("--max-batch %d: want at least 1", o.batch)
 	case o.rows < 1:
 		return fmt.Errorf("--max-rows %d: want at least 1", o.rows)
+	case o.kv < 0:
+		return fmt.Errorf("--kv-memory %d: want a number of bytes, or 0 for the default", o.kv)
 	case o.limit <= 0:
 		return fmt.Errorf("--limit %v: want a positive duration like 10m", o.limit)
 	case o.drain < 0:

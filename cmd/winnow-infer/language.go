@@ -48,7 +48,7 @@ func (o options) openLanguage(ctx context.Context, engine infer.Engine, b *bundl
 	if b.Remote() {
 		return vllm.Open(ctx, o.language, b)
 	}
-	return infer.NewDecoder(engine, b, o.rows)
+	return infer.NewDecoder(engine, b, infer.Limits{Rows: o.rows, KV: o.kv})
 }
 
 // abreast is how many batches it takes to fill a server, and one more, so that

@@ -63,7 +63,7 @@ func tinyServer(t *testing.T) *vllmtest.Server {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { engine.Close() })
-	decoder, err := infer.NewDecoder(engine, b, 4096)
+	decoder, err := infer.NewDecoder(engine, b, infer.Limits{Rows: 4096, KV: 64 << 20})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -72,6 +72,12 @@ func (o options) load(ctx context.Context, server *infer.Server, b *bundle.Bundl
 		return err
 	}
 	defer server.Encoder.Close()
+	if !b.Remote() {
+		if o.kv, err = o.kvMemory(b); err != nil {
+			return err
+		}
+		server.Log.Info("memory for the decoder's keys and values", "bytes", o.kv)
+	}
 	language, err := o.openLanguage(ctx, engine, b)
 	if err != nil {
 		return err

@@ -95,6 +95,67 @@ func TestFailuresStayAlone(t *testing.T) {
 	}
 }
 
+// A prompt whose keys and values are more than is allowed fails as such, and says what to do.
+func TestPromptOverKVMemory(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	p := r.serve(t, "--kv-memory", "4096")
+	err := r.ask(t, r.question(t, "large", 0.5))()[0]
+	var failure *job.Failure
+	if !errors.As(err, &failure) || failure.Code != job.CapacityMemory || !strings.Contains(failure.Detail, "--kv-memory") {
+		t.Errorf("%v, want %s that names --kv-memory", err, job.CapacityMemory)
+	}
+	if !strings.Contains(p.output.String(), "bytes=4096") {
+		t.Errorf("the log does not tell the bound:\n%s", p.output)
+	}
+}
+
+// Questions that share a kept artifact, asked together and later, are answered
+// as those are that have one each.
+func TestQuestionsShareKeptTokens(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.serve(t)
+	var alone, together []bus.Request
+	for i := range 4 {
+		one := r.question(t, fmt.Sprintf("number %d", i), 0.5)
+		r.chooseByQuestion(t, one.Answer.Kept)
+		other := one
+		other.Out += "-shared"
+		shared := *one.Answer
+		shared.Kept = r.question(t, "shared", 0.5).Answer.Kept
+		other.Answer = &shared
+		alone, together = append(alone, one), append(together, other)
+	}
+	for _, requests := range [][]bus.Request{alone, together[:3], together[3:]} {
+		for _, err := range r.ask(t, requests...)() {
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	for i := range alone {
+		if diff := cmp.Diff(r.reply(t, alone[i].Out), r.reply(t, together[i].Out)); diff != "" {
+			t.Errorf("question %d (-alone +shared):\n%s", i, diff)
+		}
+	}
+}
+
+// chooseByQuestion has a kept artifact say that it was chosen by its question.
+func (r *rig) chooseByQuestion(t *testing.T, key artifact.Key) {
+	t.Helper()
+	body, err := r.store.Get(t.Context(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f, err := tensor.Decode(body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tensor.Put(f, "relevance_all", tensor.New[float32](2, 4))
+	r.put(t, key, f)
+}
+
 // Who hears that a request is done finds its object. A second request for it
 // is done at once, and changes nothing.
 func TestDoneAfterObject(t *testing.T) {
@@ -281,6 +342,7 @@ func TestRefuses(t *testing.T) {
 		"no such device":  {[]string{"--bundle", r.dir, "--device", "gpu"}, `"gpu"`},
 		"no provider":     {[]string{"--bundle", r.dir, "--state", r.state, "--device", "tensorrt:0"}, "libonnxruntime_providers_tensorrt.so"},
 		"no batch":        {[]string{"--bundle", r.dir, "--max-batch", "0"}, "--max-batch 0"},
+		"memory below 0":  {[]string{"--bundle", r.dir, "--kv-memory", "-1"}, "--kv-memory -1"},
 		"no library":      {[]string{"--bundle", r.dir, "--state", r.state, "--onnxruntime", "nowhere.so"}, "nowhere.so"},
 		"an unknown flag": {[]string{"--bundel", "x"}, "--bundel"},
 	} {

@@ -23,6 +23,15 @@ func (a *app) bundleCommand() *cobra.Command {
 	return c
 }
 
+const inspectLong = `Print what a bundle holds and what an answer costs.
+
+A policy that looks at the question (rediprune) makes a prompt of its own for each.
+One that does not (none, uniform, divprune, …) makes prompts that begin alike, and
+winnow-infer reads that beginning once for all questions about a clip. The last line
+says from how many questions on all tokens, read once, take fewer FLOPs of prefill
+than --keep of them, read for each. Time may tell otherwise: on a CPU, attending to
+many tokens costs more than its FLOPs.`
+
 // estimate is what `winnow bundle inspect` computes from the bundle's dims.
 type estimate struct {
 	Frames        int     `json:"frames"`
@@ -44,7 +53,7 @@ func (a *app) bundleInspectCommand() *cobra.Command {
 	var keep float64
 	var asJSON bool
 	c := &cobra.Command{
-		Use: "inspect FOLDER", Short: "Print what a bundle holds and what an answer costs", Args: exactArgs("FOLDER"),
+		Use: "inspect FOLDER", Short: "Print what a bundle holds and what an answer costs", Long: inspectLong, Args: exactArgs("FOLDER"),
 	}
 	c.Flags().IntVar(&frames, "frames", 0, "frames per video (default: the bundle's)")
 	c.Flags().Float64Var(&keep, "keep", 0.15, "share of the visual tokens kept")
@@ -113,5 +122,5 @@ func breakEven(questions float64) string {
 	if questions == 0 {
 		return "never"
 	}
-	return fmt.Sprintf("from %.0f questions on a clip", questions)
+	return fmt.Sprintf("from %.0f questions on a clip, by FLOPs", questions)
 }

@@ -21,6 +21,7 @@ type Prompt struct {
 	Segments []Segment
 	Len      int // L: text tokens, newlines and visual rows
 	Visual   int // M: visual rows
+	Prefix   int // rows before those that follow from the question: with the same rows kept, every question's prompt begins so
 
 	tail int // first segment after the last visual rows
 }
@@ -64,6 +65,9 @@ func (b *Bundle) Prompt(q Question, kept []int) (Prompt, error) {
 		p.newline()
 	}
 	p.tail = len(p.Segments)
+	if !b.template.asksFirst() {
+		p.Prefix = p.Len
+	}
 	p.text(b.tokenizer.EncodeTexts(append(side, fill(b.template.tail, values)...)), b.BOS)
 	return p, nil
 }

@@ -80,6 +80,33 @@ func TestPromptJoinedWithoutOptions(t *testing.T) {
 	}
 }
 
+// The prefix ends with the last visual row, or the newline behind it; there is
+// none where the question stands before the frames.
+func TestPromptPrefix(t *testing.T) {
+	t.Parallel()
+	for template, tail := range map[string]string{
+		"{n} frames.{frames} {question}{options} Answer:": " What colour is the circle?\nA. red\nB. green\nAnswer with the option's letter. Answer:",
+		"{duration_s} s, {times}:{frames}":                "",
+		"{question} {frames}{options}":                    "all",
+		"Of{options} {frames} {question}":                 "all",
+	} {
+		b := openBundle(t, func(m *Manifest) { m.Template.Prompt, m.Newline = template, NewlineEnd })
+		p, err := b.Prompt(testQuestion(), []int{2, 0, 3})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if tail == "all" {
+			if p.Prefix != 0 {
+				t.Errorf("%q: a prefix of %d rows, want none", template, p.Prefix)
+			}
+			continue
+		}
+		if want := p.Len - len(b.Tokenizer().EncodeTexts([]Text{{Text: tail, Literal: true}})); p.Prefix != want {
+			t.Errorf("%q: a prefix of %d rows of %d, want %d", template, p.Prefix, p.Len, want)
+		}
+	}
+}
+
 func TestPromptFrameSuffix(t *testing.T) {
 	t.Parallel()
 	b := openBundle(t, func(m *Manifest) {

@@ -120,6 +120,11 @@ func (t *template) beforeQuestion() string {
 	return ""
 }
 
+// asksFirst says whether anything of a question stands before the frames.
+func (t *template) asksFirst() bool {
+	return slices.ContainsFunc(t.head, func(s segment) bool { return s.field == "question" || s.field == "options" })
+}
+
 // values fills the prompt's fields for a question.
 func (t *template) values(q Question) map[string][]Text {
 	return map[string][]Text{

@@ -23,7 +23,7 @@ import (
 )
 
 // The bundle and the golden answers are testdata/tiny.py's.
-const maxRows = 4096
+var limits = infer.Limits{Rows: 4096, KV: 64 << 20}
 
 // opened is what all tests of the process share: it has one ONNX Runtime.
 type opened struct {
@@ -50,7 +50,7 @@ func load(engine infer.Engine) (o *opened, err error) {
 	if o.encoder, err = infer.NewEncoder(engine, o.bundle); err != nil {
 		return nil, err
 	}
-	decoder, err := infer.NewDecoder(engine, o.bundle, maxRows)
+	decoder, err := infer.NewDecoder(engine, o.bundle, limits)
 	if err != nil {
 		return nil, err
 	}

@@ -3,6 +3,7 @@ package onnx_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math"
 	"os"
@@ -57,7 +58,14 @@ func TestFamiliesEqualTransformers(t *testing.T) {
 			f := openFamily(t, folder, "bundle")
 			tokens := f.encode(t)
 			for i, c := range f.cases {
-				t.Run(fmt.Sprintf("keep=%v,query=%s", c.Keep, c.Query), func(t *testing.T) { f.check(t, i, tokens) })
+				t.Run(fmt.Sprintf("keep=%v,query=%s", c.Keep, c.Query), func(t *testing.T) {
+					f.check(t, i, tokens, chosenByQuestion)
+					f.check(t, i, tokens, chosenForAll) // leaves its prefix
+					f.check(t, i, tokens, chosenForAll) // stands behind it
+					if f.decoder.steps[0].past == 0 {
+						t.Error("the prefix was read again")
+					}
+				})
 			}
 		})
 	}
@@ -71,7 +79,7 @@ func TestPrecisions(t *testing.T) {
 	t.Run("f32", func(t *testing.T) {
 		t.Parallel()
 		f := openFamily(t, folder, "bundle-f32")
-		f.check(t, 1, f.encode(t))
+		f.check(t, 1, f.encode(t), chosenByQuestion)
 	})
 	t.Run("int8", func(t *testing.T) {
 		t.Parallel()
@@ -80,9 +88,11 @@ func TestPrecisions(t *testing.T) {
 		tokens := f.encode(t)
 		for i, c := range f.cases {
 			s := f.prune(t, c, tokens, get[float32](t, f.golden, fmt.Sprintf("query.%d", i)).Data)
-			f.answer(t, c, f.keep(t, tokens, s))
 			want := get[float32](t, f.golden, fmt.Sprintf("logits.%d", i)).Row(0)
-			within(t, "first logits", f.decoder.logits[0], want, coarse)
+			for _, chosen := range []choice{chosenByQuestion, chosenForAll, chosenForAll} {
+				f.answer(t, c, f.keep(t, tokens, s, chosen))
+				within(t, "first logits", f.decoder.logits()[0], want, coarse)
+			}
 		}
 	})
 }
@@ -109,7 +119,7 @@ func openFamily(t *testing.T, folder, name string) *family {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { f.encoder.Close() })
-	decoder, err := infer.NewDecoder(recording{engine, f.decoder}, f.bundle, maxRows)
+	decoder, err := infer.NewDecoder(recording{engine, f.decoder}, f.bundle, limits)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -136,29 +146,39 @@ func (r recording) Load(path string) (infer.Graph, error) {
 	return r.decoder, nil
 }
 
-// recorder is a decoder that remembers what it was given first and what it said.
+// recorder is a decoder that remembers what it was given and what it said.
 type recorder struct {
 	infer.Graph
-	mu     sync.Mutex
-	embeds tensor.Dense[float32]
-	logits [][]float32
+	mu    sync.Mutex
+	steps []step
+}
+
+// step is one run of a decoder.
+type step struct {
+	embeds tensor.Dense[float32] // [B,L,E]
+	past   int                   // S
+	logits []float32             // [B,V]
 }
 
 func (r *recorder) Run(in, out *tensor.File) error {
 	if err := r.Graph.Run(in, out); err != nil {
 		return err
 	}
+	embeds, err1 := tensor.Get[float32](in, "inputs_embeds")
+	logits, err2 := tensor.Get[float32](out, "logits")
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	logits, err := tensor.Get[float32](out, "logits")
-	if err != nil {
-		return err
+	r.steps = append(r.steps, step{embeds, in.Tensors["past.0.k"].Shape[2], slices.Clone(logits.Data)})
+	return errors.Join(err1, err2)
+}
+
+// logits are those behind the prompt's last row, and behind each further one.
+func (r *recorder) logits() [][]float32 {
+	var all [][]float32
+	for _, s := range r.steps {
+		all = append(all, s.logits)
 	}
-	if len(r.logits) == 0 {
-		r.embeds, err = tensor.Get[float32](in, "inputs_embeds")
-	}
-	r.logits = append(r.logits, slices.Clone(logits.Data))
-	return err
+	return all
 }
 
 // encode encodes the fixture's frames and compares the tower's tokens.
@@ -185,7 +205,8 @@ func widen(d tensor.Dense[tensor.Float16]) []float32 {
 }
 
 // check answers one case: query vector, selection, prompt, logits and ids.
-func (f *family) check(t *testing.T, i int, tokens tensor.Dense[tensor.Float16]) {
+func (f *family) check(t *testing.T, i int, tokens tensor.Dense[tensor.Float16], chosen choice) {
+	t.Helper()
 	c := f.cases[i]
 	q := bundle.Question{Text: c.Question, Options: c.Options, Times: make([]float64, tokens.Shape[0])}
 	query := f.query(t, c, q)
@@ -194,7 +215,7 @@ func (f *family) check(t *testing.T, i int, tokens tensor.Dense[tensor.Float16])
 	if diff := cmp.Diff(c.Kept, selection.Rows()); diff != "" {
 		t.Fatalf("selection (-want +got):\n%s", diff)
 	}
-	reply := f.answer(t, c, f.keep(t, tokens, selection))
+	reply := f.answer(t, c, f.keep(t, tokens, selection, chosen))
 	f.compare(t, i, reply)
 }
 
@@ -268,8 +289,17 @@ func (f *family) gather(tower tensor.Dense[tensor.Float16], s *prune.Selection) 
 	return f.bundle.PoolAfter.Mix(tower, kept)
 }
 
+// choice is whether a kept artifact says that it was chosen by the question: of
+// others the prompt's prefix is read apart.
+type choice bool
+
+const (
+	chosenByQuestion choice = true
+	chosenForAll     choice = false
+)
+
 // keep is the kept artifact of a selection.
-func (f *family) keep(t *testing.T, tower tensor.Dense[tensor.Float16], s *prune.Selection) *tensor.File {
+func (f *family) keep(t *testing.T, tower tensor.Dense[tensor.Float16], s *prune.Selection, chosen choice) *tensor.File {
 	t.Helper()
 	gathered, mixture, err := f.gather(tower, s)
 	if err != nil {
@@ -283,6 +313,9 @@ func (f *family) keep(t *testing.T, tower tensor.Dense[tensor.Float16], s *prune
 	tensor.Put(kept, "tokens", gathered)
 	tensor.Put(kept, "frame", frame)
 	tensor.Put(kept, "pts_s", tensor.New[float64](s.T))
+	if chosen == chosenByQuestion {
+		tensor.Put(kept, "relevance_all", tensor.Dense[float32]{Shape: tensor.Shape{s.T, s.P}, Data: s.Relevance})
+	}
 	if mixture != nil {
 		mixture.Put(kept)
 	}
@@ -296,7 +329,7 @@ func (f *family) answer(t *testing.T, c parityCase, kept *tensor.File) job.Reply
 	if err != nil {
 		t.Fatal(err)
 	}
-	f.decoder.logits = nil
+	f.decoder.steps = nil
 	outcome := f.answerer.Answer(t.Context(), []*infer.Question{q})[0]
 	if outcome.Failure != nil {
 		t.Fatal(outcome.Failure)
@@ -308,12 +341,10 @@ func (f *family) compare(t *testing.T, i int, reply job.Reply) {
 	t.Helper()
 	c := f.cases[i]
 	embeds, logits := get[float32](t, f.golden, fmt.Sprintf("embeds.%d", i)), get[float32](t, f.golden, fmt.Sprintf("logits.%d", i))
-	if got, want := f.decoder.embeds.Shape[1], embeds.Rows(); got != want {
-		t.Fatalf("a prompt of %d rows, want %d", got, want)
-	}
-	near(t, "embeddings", f.decoder.embeds.Data, embeds.Data)
+	first := f.decoder.steps[0]
+	near(t, "embeddings", first.embeds.Data, embeds.Data[first.past*embeds.Shape[1]:])
 	var said []int32
-	for step, got := range f.decoder.logits {
+	for step, got := range f.decoder.logits() {
 		near(t, fmt.Sprintf("logits of step %d", step), got, logits.Row(step))
 		said = append(said, int32(slices.Index(got, slices.Max(got))))
 	}

@@ -156,20 +156,10 @@ func audit(g group, k int, o Options) (similarities, rows int) {
 		if s.take() {
 			continue
 		}
-		before := s.met()
-		met := int(s.bounds[s.queue.first()].met)
-		s.approach()
-		picks := min(tilePicks, len(s.picked)-met)
-		similarities += s.met() - before
-		rows += picks + (s.met()-before)/picks
+		if s.approach(); s.tile.n > 0 {
+			similarities += s.tile.n * len(s.tile.picks)
+			rows += s.tile.n + len(s.tile.picks)
+		}
 	}
 	return similarities, rows
-}
-
-// met is how many picks all candidates have met.
-func (s *search) met() (sum int) {
-	for _, b := range s.bounds {
-		sum += int(b.met)
-	}
-	return sum
 }

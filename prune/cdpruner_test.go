@@ -23,7 +23,7 @@ func TestCDPrunerMaximisesTheDeterminant(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				g := c.groups(ScopeFrame, relevance)[0]
+				g := groupsOf(c, ScopeFrame, relevance)[0]
 				checkDeterminants(t, g, cdpruner{}.pick(g, 1+rng.IntN(n-1)))
 			}
 		})
@@ -156,7 +156,7 @@ func TestCDPrunerEqualsPlain(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				g, k := c.groups(ScopeFrame, relevance)[0], 1+rng.IntN(n)
+				g, k := groupsOf(c, ScopeFrame, relevance)[0], 1+rng.IntN(n)
 				if diff := cmp.Diff(plainCDPruner(g, k), rowsOf(cdpruner{}.pick(g, k))); diff != "" {
 					t.Fatalf("trial %d: n %d, d %d, k %d: %s", trial, n, d, k, diff)
 				}

@@ -1,6 +1,7 @@
 package prune
 
 import (
+	"errors"
 	"fmt"
 	"math"
 
@@ -10,16 +11,21 @@ import (
 // minNorm is the least a norm counts for: a row of zeros stays zeros.
 const minNorm = 1e-12
 
-// Clip is a clip's tokens made ready to select from: finite, and of unit
-// length. Make it once and ask it every question. It is safe for concurrent use.
+// ErrNotFinite is what a token that cannot be compared holds.
+var ErrNotFinite = errors.New("a NaN or an infinity")
+
+// Clip is a clip's tokens, to be selected from. It is safe for concurrent use.
 type Clip struct {
 	T, P, D int
-	unit    []float32 // [T·P,D], rows over their norm
+	token   func(room []float32, i int) []float32 // token 0 ≤ i < T·P as it is, [D], which may use room [D]
+	kept    bool                                  // whole is made, and token gone
+	whole   *whole
+	rooms   *rooms
 }
 
-// NewClip reads tokens [T,P,D], in single or half precision, not normalised.
-// A NaN or an infinity is refused with its frame and cell. It keeps T·P·D
-// float32 of its own; cost O(T·P·D), on all cores.
+// NewClip makes tokens [T,P,D], in single or half precision, not normalised, ready
+// for any number of questions. A NaN or an infinity is refused with its frame and
+// cell: ErrNotFinite. It keeps T·P·D float32 of its own; cost O(T·P·D), on all cores.
 func NewClip[E float32 | tensor.Float16](tokens tensor.Dense[E]) (*Clip, error) {
 	c := &Clip{}
 	if err := Refill(c, tokens); err != nil {
@@ -31,7 +37,25 @@ func NewClip[E float32 | tensor.Float16](tokens tensor.Dense[E]) (*Clip, error) 
 // Refill makes c what NewClip makes of tokens, in the memory that c has if it is
 // enough. Nobody may be selecting from c. After an error c holds no tokens.
 func Refill[E float32 | tensor.Float16](c *Clip, tokens tensor.Dense[E]) error {
-	unit := c.unit
+	err := Open(c, tokens)
+	if err == nil {
+		_, err = c.all()
+	}
+	if err != nil {
+		*c = Clip{}
+		return err
+	}
+	c.kept, c.token = true, nil
+	return nil
+}
+
+// Open is Refill for a single question. It looks at no token: Select does, and
+// refuses what Refill would have; tokens must stay as they are till then. A policy
+// that chooses frame by frame makes each frame ready as it comes to it, and holds no
+// more than one a core, which spares fetching a clip from memory twice. Every
+// question costs the same.
+func Open[E float32 | tensor.Float16](c *Clip, tokens tensor.Dense[E]) error {
+	old := *c
 	*c = Clip{}
 	if err := tokens.Validate(); err != nil {
 		return fmt.Errorf("prune: tokens: %w", err)
@@ -39,35 +63,17 @@ func Refill[E float32 | tensor.Float16](c *Clip, tokens tensor.Dense[E]) error {
 	if len(tokens.Shape) != 3 || len(tokens.Data) == 0 {
 		return fmt.Errorf("prune: tokens have shape %v, want [T,P,D] with none of them 0", []int(tokens.Shape))
 	}
-	if cap(unit) < len(tokens.Data) {
-		unit = make([]float32, len(tokens.Data))
+	if old.whole == nil {
+		old.whole, old.rooms = &whole{}, &rooms{}
 	}
-	ready := Clip{T: tokens.Shape[0], P: tokens.Shape[1], D: tokens.Shape[2], unit: unit[:len(tokens.Data)]}
-	bad := make([]int, ready.T) // first bad cell of each frame, or P
-	spread(ready.T, func(t int) { bad[t] = readFrame(&ready, t, tokens.Row(t)) })
-	for t, cell := range bad {
-		if cell < ready.P {
-			return fmt.Errorf("prune: token of frame %d, cell %d holds a NaN or an infinity", t, cell)
-		}
+	d := tokens.Shape[2]
+	*c = Clip{
+		T: tokens.Shape[0], P: tokens.Shape[1], D: d,
+		token: func(room []float32, i int) []float32 { return single(room, tokens.Data[i*d:(i+1)*d]) },
+		whole: &whole{block: block{old.whole.data, d}}, rooms: old.rooms,
 	}
-	*c = ready
 	return nil
 }
-
-// readFrame sets frame t of c to the unit rows of frame, [P,D]; it returns the
-// first cell that is not finite, or P.
-func readFrame[E float32 | tensor.Float16](c *Clip, t int, frame []E) int {
-	for cell := range c.P {
-		row := c.row(t*c.P + cell)
-		if !normalise(row, single(row, frame[cell*c.D:(cell+1)*c.D])) {
-			return cell
-		}
-	}
-	return c.P
-}
-
-// row is unit row i, 0 ≤ i < T·P.
-func (c *Clip) row(i int) []float32 { return c.unit[i*c.D : (i+1)*c.D] }
 
 // single is src in single precision: itself, or in room, which is as long.
 func single[E float32 | tensor.Float16](room []float32, src []E) []float32 {

@@ -79,8 +79,8 @@ func selectTokens[E float32 | tensor.Float16](in *tensor.File, policy Policy, qu
 	if len(tokens.Shape) == 2 {
 		tokens.Shape = append(tensor.Shape{1}, tokens.Shape...)
 	}
-	clip, err := NewClip(tokens)
-	if err != nil {
+	clip := &Clip{}
+	if err := Open(clip, tokens); err != nil {
 		return nil, nil, err
 	}
 	selection, err := policy.Select(clip, query)

@@ -1,6 +1,7 @@
 package prune
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 )
@@ -34,13 +35,9 @@ func unscored(rows []int) []pick {
 type group struct {
 	index     int // of the group in its clip
 	n         int
-	d         int
-	unit      []float32 // [n,d]
+	block               // [n,D]
 	relevance []float32 // [n]; nil unless the rule uses the query
 }
-
-// row is unit row i.
-func (g group) row(i int) []float32 { return g.unit[i*g.d : (i+1)*g.d] }
 
 // picker is the Policy of every rule that keeps tokens as they are, group by group.
 type picker struct {
@@ -67,23 +64,43 @@ func (p *picker) Select(c *Clip, query []float32) (*Selection, error) {
 	if p.rule.usesQuery() {
 		var err error
 		if q, err = c.unitQuery(query); err != nil {
-			return nil, err
+			_, bad := c.all() // of both, tokens are what is refused
+			return nil, cmp.Or(bad, err)
 		}
 		s.Relevance = make([]float32, c.T*c.P)
 	}
-	groups := c.groups(p.scope, s.Relevance)
-	picked := make([][]pick, len(groups))
-	spread(len(groups), func(i int) {
-		i = len(groups) - 1 - i // the rows made last may still be near
-		g := groups[i]
-		if q != nil { // V̂·q̂, here, so that the rows are near when they are picked from
-			sweep(q, g.row, g.relevance)
+	n, count := p.scope.cut(c.T, c.P)
+	picked, bad := make([][]pick, count), make([]error, count)
+	spread(count, func(i int) {
+		i = count - 1 - i // the frames made ready last may still be near
+		g := group{index: i, n: n}
+		if q != nil {
+			g.relevance = s.Relevance[i*n : (i+1)*n]
 		}
-		picked[i] = p.rule.pick(g, budget(g.n, p.keep))
-		slices.SortFunc(picked[i], func(a, b pick) int { return a.row - b.row })
+		picked[i], bad[i] = p.pick(c, g, q)
 	})
-	s.Kept = c.tokens(groups[0].n, picked)
+	if err := firstOf(bad); err != nil {
+		return nil, err
+	}
+	s.Kept = c.tokens(n, picked)
 	return s, nil
+}
+
+// pick is the rows picked of g, ascending; g lacks its rows and their relevance to q.
+func (p *picker) pick(c *Clip, g group, q []float32) ([]pick, error) {
+	rows, err := c.borrow(g.index*g.n, g.n, func(at int, rows block) {
+		if q != nil { // V̂·q̂
+			sweep(q, rows.row, g.relevance[at:at+rows.len()])
+		}
+	})
+	if err != nil {
+		return nil, err
+	}
+	defer c.giveBack(rows)
+	g.block = rows
+	picks := p.rule.pick(g, budget(g.n, p.keep))
+	slices.SortFunc(picks, func(a, b pick) int { return a.row - b.row })
+	return picks, nil
 }
 
 // unitQuery is q̂ [D]: the query fitted to the clip's width, over its norm.
@@ -104,19 +121,6 @@ func (s Scope) cut(t, p int) (n, count int) {
 		return t * p, 1
 	}
 	return p, t
-}
-
-// groups cuts the clip by scope into groups of equal size.
-func (c *Clip) groups(scope Scope, relevance []float32) []group {
-	n, count := scope.cut(c.T, c.P)
-	groups := make([]group, count)
-	for i := range groups {
-		groups[i] = group{index: i, n: n, d: c.D, unit: c.unit[i*n*c.D : (i+1)*n*c.D]}
-		if relevance != nil {
-			groups[i].relevance = relevance[i*n : (i+1)*n]
-		}
-	}
-	return groups
 }
 
 // tokens lists the rows picked, ascending in every group of n, as kept tokens.

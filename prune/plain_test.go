@@ -80,6 +80,19 @@ func (c *Clip) relevance(query []float32) ([]float32, error) {
 	return relevance, nil
 }
 
+// groupsOf cuts the clip by scope into groups of equal size.
+func groupsOf(c *Clip, scope Scope, relevance []float32) []group {
+	n, count := scope.cut(c.T, c.P)
+	groups := make([]group, count)
+	for i := range groups {
+		groups[i] = group{index: i, n: n, block: c.whole.part(i*n, n)}
+		if relevance != nil {
+			groups[i].relevance = relevance[i*n : (i+1)*n]
+		}
+	}
+	return groups
+}
+
 func rowsOf(picks []pick) []int {
 	rows := make([]int, len(picks))
 	for i, p := range picks {
@@ -160,7 +173,7 @@ func TestLazyEqualsPlain(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				g := c.groups(ScopeFrame, relevance)[0]
+				g := groupsOf(c, ScopeFrame, relevance)[0]
 				r := rediprune{
 					alpha: []float32{0, 0.5, 1, 30, -0.5}[rng.IntN(5)],
 					tau:   []float64{0, -1, 1e-60, 0.05, 0.3, 2}[rng.IntN(6)],
@@ -188,7 +201,7 @@ func TestLazyEqualsPlainOnLongClips(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				g := c.groups(ScopeClip, relevance)[0]
+				g := groupsOf(c, ScopeClip, relevance)[0]
 				r := rediprune{alpha: 0.5}
 				if diff := cmp.Diff(plain(g, r.alpha, 0, k), rowsOf(r.pick(g, k))); diff != "" {
 					t.Fatalf("n %d, d %d, k %d: %s", n, d, k, diff)
@@ -206,7 +219,7 @@ func TestDiverseEqualsPlain(t *testing.T) {
 			rng := rand.New(rand.NewPCG(2, uint64(len(kind))))
 			for trial := range 100 {
 				n, d := 2+rng.IntN(30), 1+rng.IntN(20)
-				g := clipOf(t, draw(rng, n, d), 1, n, d).groups(ScopeFrame, nil)[0]
+				g := groupsOf(clipOf(t, draw(rng, n, d), 1, n, d), ScopeFrame, nil)[0]
 				k := 1 + rng.IntN(n-1)
 				want := plainGreedy(g, ascending(n), plainLoneliest(g), func(int) float32 { return 0 }, k)
 				if diff := cmp.Diff(want, rowsOf(diverse{}.pick(g, k))); diff != "" {
@@ -246,7 +259,7 @@ func TestPicksAreBestInDoublePrecision(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			g := c.groups(ScopeFrame, relevance)[0]
+			g := groupsOf(c, ScopeFrame, relevance)[0]
 			picked := rediprune{alpha: alpha}.pick(g, 1+rng.IntN(n-1))
 			if worst := replay(g, rowsOf(picked), alpha); worst > 1e-5 {
 				t.Errorf("%s, n %d, d %d: a pick is %g below the best", kind, n, d, worst)

@@ -43,6 +43,9 @@ func (p pool) grids(tokens int) (grid, small Grid, err error) {
 
 // Select implements Policy.
 func (p pool) Select(c *Clip, _ []float32) (*Selection, error) {
+	if _, err := c.all(); err != nil {
+		return nil, err
+	}
 	grid, small, err := p.grids(c.P)
 	if err != nil {
 		return nil, err

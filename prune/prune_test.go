@@ -1,6 +1,7 @@
 package prune
 
 import (
+	"errors"
 	"math"
 	"math/rand/v2"
 	"reflect"
@@ -288,12 +289,69 @@ func TestHalfPrecisionSelectsAsItsValuesDo(t *testing.T) {
 	}
 }
 
+// Frames made ready as they are come to are what they are in a clip that is ready,
+// in new memory and in that of another clip.
+func TestOpenedClipSelectsAsAReadyOne(t *testing.T) {
+	t.Parallel()
+	rng := rand.New(rand.NewPCG(12, 12))
+	opened := &Clip{}
+	for _, shape := range [][]int{{7, 30, 20}, {1, 30, 20}, {3, 16, 40}} {
+		tokens := tensor.New[tensor.Float16](shape...)
+		tensor.Narrow(tokens.Data, gaussian(rng, shape[0]*shape[1], shape[2]))
+		ready, err := NewClip(tokens)
+		if err != nil {
+			t.Fatal(err)
+		}
+		query := gaussian(rng, 1, shape[2])
+		for _, method := range Methods() {
+			for _, scope := range []Scope{ScopeFrame, ScopeClip} {
+				o := Default()
+				o.Method, o.Scope, o.Grid = method, scope, Grid{Rows: 2, Columns: shape[1] / 2}
+				if err := Open(opened, tokens); err != nil {
+					t.Fatal(err)
+				}
+				want := selected(t, o, ready, query)
+				for range 2 {
+					if diff := cmp.Diff(want, selected(t, o, opened, query)); diff != "" {
+						t.Errorf("%v, %s, %s: %s", shape, method, scope, diff)
+					}
+				}
+			}
+		}
+	}
+}
+
+// Whatever the method, an opened clip refuses what NewClip does, and no less.
+func TestOpenedClipRefusesTokens(t *testing.T) {
+	t.Parallel()
+	tokens := tensor.New[float32](5, 4, 2)
+	tokens.Row(3)[5], tokens.Row(4)[0] = float32(math.NaN()), float32(math.Inf(1))
+	for _, method := range Methods() {
+		for _, query := range [][]float32{{1, 2}, {}} {
+			c, o := &Clip{}, Default()
+			o.Method = method
+			if err := Open(c, tokens); err != nil {
+				t.Fatal(err)
+			}
+			for range 2 {
+				_, err := policyOf(t, o).Select(c, query)
+				if !errors.Is(err, ErrNotFinite) || err.Error() != "prune: token of frame 3, cell 2 holds a NaN or an infinity" {
+					t.Errorf("%s: %v", method, err)
+				}
+			}
+		}
+	}
+	if err := Open(&Clip{}, tensor.New[float32](6, 4)); err == nil || !strings.Contains(err.Error(), "want [T,P,D]") {
+		t.Errorf("two dimensions: %v", err)
+	}
+}
+
 // A row's length does not count, down to 1e-12; below, it is what is left of one.
 func TestRowsAreOfUnitLength(t *testing.T) {
 	t.Parallel()
 	c := clipOf(t, []float32{3, 4, 3e-11, 4e-11, 3e-13, 4e-13, 3e37, 4e37, 0, 0}, 1, 5, 2)
 	want := []float32{0.6, 0.8, 0.6, 0.8, 0.3, 0.4, 0.6, 0.8, 0, 0}
-	for i, x := range c.unit {
+	for i, x := range c.whole.data {
 		if math.Abs(float64(x-want[i])) > 1e-6 {
 			t.Errorf("row %d: %v, want %v", i/2, c.row(i/2), want[i/2*2:i/2*2+2])
 		}
@@ -338,7 +396,11 @@ func TestRefill(t *testing.T) {
 		if err := Refill(c, tokens); err != nil {
 			t.Fatal(err)
 		}
-		if diff := cmp.Diff(clipOf(t, data, shape...), c, cmp.AllowUnexported(Clip{})); diff != "" {
+		want, query := clipOf(t, data, shape...), gaussian(rng, 1, shape[2])
+		if diff := cmp.Diff(selected(t, Default(), want, query), selected(t, Default(), c, query)); diff != "" {
+			t.Errorf("%v: %s", shape, diff)
+		}
+		if diff := cmp.Diff(want.whole.data, c.whole.data); diff != "" {
 			t.Errorf("%v: %s", shape, diff)
 		}
 	}
@@ -405,14 +467,25 @@ func TestUniformIsEven(t *testing.T) {
 func TestSelectIsSafeForConcurrentUse(t *testing.T) {
 	t.Parallel()
 	rng := rand.New(rand.NewPCG(8, 8))
-	c := clipOf(t, gaussian(rng, 200, 16), 10, 20, 16)
+	tokens, err := tensor.From(gaussian(rng, 200, 16), 10, 20, 16)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ready, err := NewClip(tokens)
+	if err != nil {
+		t.Fatal(err)
+	}
 	query := gaussian(rng, 1, 16)
 	for _, method := range Methods() {
 		o := Default()
 		o.Method, o.Grid = method, Grid{Rows: 4, Columns: 5}
-		policy, want := policyOf(t, o), selected(t, o, c, query)
+		policy, want := policyOf(t, o), selected(t, o, ready, query)
+		opened := &Clip{}
+		if err := Open(opened, tokens); err != nil {
+			t.Fatal(err)
+		}
 		var all sync.WaitGroup
-		for range 8 {
+		for _, c := range []*Clip{ready, opened, ready, opened, ready, opened} {
 			all.Go(func() {
 				got, err := policy.Select(c, query)
 				if err != nil || !cmp.Equal(want, got) {

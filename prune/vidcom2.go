@@ -56,7 +56,7 @@ func (c *Clip) centres() (frames []point, video point) {
 	means := make([]float32, (c.T+1)*c.D)
 	spread(c.T, func(t int) {
 		mean := means[t*c.D : (t+1)*c.D]
-		meanRow(mean, c.unit[t*c.P*c.D:(t+1)*c.P*c.D])
+		meanRow(mean, c.whole.part(t*c.P, c.P).data)
 		frames[t] = pointAt(mean)
 	})
 	meanRow(means[c.T*c.D:], means[:c.T*c.D])

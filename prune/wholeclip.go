@@ -24,6 +24,9 @@ func (w wholeClip) Keeps(t, p int) int { return w.keeps(t, p, w.keep) }
 
 // Select implements Policy.
 func (w wholeClip) Select(c *Clip, _ []float32) (*Selection, error) {
+	if _, err := c.all(); err != nil {
+		return nil, err
+	}
 	picks := w.rule(c, w.keep)
 	slices.SortFunc(picks, func(a, b pick) int { return a.row - b.row })
 	return &Selection{T: c.T, P: c.P, Kept: c.tokens(c.T*c.P, [][]pick{picks})}, nil

@@ -18,7 +18,7 @@ import (
 type plainRule func(c *Clip, keep float64) []int
 
 func plainDivPrune(c *Clip, keep float64) []int {
-	g, k := c.groups(ScopeClip, nil)[0], budget(c.T*c.P, keep)
+	g, k := groupsOf(c, ScopeClip, nil)[0], budget(c.T*c.P, keep)
 	if k == g.n {
 		return ascending(k)
 	}

@@ -53,7 +53,7 @@ func TestPicturesStandIn(t *testing.T) {
 	if w, err = d.workOf(t.Context(), in); err != nil {
 		t.Fatal(err)
 	}
-	c, err := d.openClip(t.Context(), w)
+	c, err := d.openClip(t.Context(), w, 1)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -2,6 +2,7 @@ package workers
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"strconv"
@@ -54,7 +55,7 @@ func (s *stages) unpruned(ctx context.Context, w *work, out *workflows.Items) (m
 }
 
 func (s *stages) pruneAll(ctx context.Context, w *work, todo map[artifact.Key][]task, out *workflows.Items) error {
-	c, err := s.openClip(ctx, w)
+	c, err := s.openClip(ctx, w, len(todo))
 	if err != nil {
 		return err
 	}
@@ -96,7 +97,8 @@ type clip struct {
 	ready  *prune.Clip
 }
 
-func (s *stages) openClip(ctx context.Context, w *work) (*clip, error) {
+// openClip reads a video's tokens for so many selections.
+func (s *stages) openClip(ctx context.Context, w *work, selections int) (*clip, error) {
 	key := w.in.Tokens
 	body, err := s.cfg.Store.Get(ctx, key)
 	if isGone(err) {
@@ -117,11 +119,23 @@ func (s *stages) openClip(ctx context.Context, w *work) (*clip, error) {
 	if !ok {
 		ready = &prune.Clip{}
 	}
-	if err := prune.Refill(ready, c.tokens); err != nil {
-		return nil, job.Fail(job.StagePrune, job.ModelNotFinite, "%v", err)
+	fill := prune.Refill[tensor.Float16]
+	if selections == 1 {
+		fill = prune.Open[tensor.Float16]
+	}
+	if err := fill(ready, c.tokens); err != nil {
+		return nil, notFinite(err)
 	}
 	c.ready = ready
 	return c, nil
+}
+
+// notFinite is the failure of tokens that are no numbers; any other error is itself.
+func notFinite(err error) error {
+	if errors.Is(err, prune.ErrNotFinite) {
+		return job.Fail(job.StagePrune, job.ModelNotFinite, "%v", err)
+	}
+	return err
 }
 
 func readClip(body []byte) (*clip, error) {
@@ -153,7 +167,7 @@ func selectFor(w *work, c *clip, t task) (io.ReadSeeker, error) {
 	policy := w.policies[t.Variant]
 	selection, err := policy.Select(c.ready, query)
 	if err != nil {
-		return nil, err
+		return nil, notFinite(err)
 	}
 	if planned := policy.Keeps(selection.T, selection.P); len(selection.Kept) != planned {
 		return nil, job.Fail(job.StagePrune, job.ModelContract, "%d tokens were kept, %d planned", len(selection.Kept), planned)

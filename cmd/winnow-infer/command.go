@@ -21,7 +21,8 @@ them, store tokens and replies, and tell the end of each.
 The bundle's digests are checked before anything is loaded. A line that begins
 with "ready" says that requests are taken. SIGTERM lets what runs finish, gives
 back what waits, and ends the process; what a killed process held goes to
-another one after 30 s.
+another one after 30 s. Every minute and at the end a line in the log tells how
+long graphs ran and how long they stood idle while requests waited.
 
 ` + "`winnow run` and `winnow up`" + ` start one for every bundle in use. Further ones
 for the same bundle share its work; each should have a device of its own.

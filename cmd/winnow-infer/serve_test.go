@@ -189,6 +189,9 @@ func TestDrain(t *testing.T) {
 	if err := ends()[0]; err != nil {
 		t.Errorf("what ran when SIGTERM came: %v", err)
 	}
+	if output := first.output.String(); !strings.Contains(output, "idle_share=") {
+		t.Errorf("it ended without a word of how busy it was: %s", output)
+	}
 	for _, w := range waiting {
 		if _, err := r.store.Stat(t.Context(), w.Out); !errors.Is(err, artifact.ErrNotFound) {
 			t.Errorf("%s was made after SIGTERM: %v", w.Out, err)

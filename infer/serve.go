@@ -25,8 +25,9 @@ type Answers interface {
 
 // Server makes the objects that requests ask for. While graphs run, what they
 // run next is fetched and what they made is stored, so that the device does not
-// wait: at most one clip or batch of questions is in each of the three hands. Log
-// tells now and then, and at the end, how busy the device was.
+// wait. Of clips and batches of questions, at most two are fetched ahead of what
+// runs, and two are being stored: that waits for others more than for cores.
+// Log tells now and then, and at the end, how busy the device was.
 //
 // A batch is what came while the last one ran. Nothing waits for company. With
 // Abreast batches, each runs in hands of its own, but clips one after the other.
@@ -71,11 +72,13 @@ func (s *Server) Serve(ctx context.Context) {
 		defer close(ready)
 		s.take(ctx, ready)
 	})
-	others.Go(func() {
-		for m := range ended {
-			s.deliver(context.WithoutCancel(ctx), m)
-		}
-	})
+	for range 2 {
+		others.Go(func() {
+			for m := range ended {
+				s.deliver(context.WithoutCancel(ctx), m)
+			}
+		})
+	}
 	var runners sync.WaitGroup
 	for range max(1, s.Abreast) {
 		runners.Go(func() {

@@ -81,6 +81,7 @@ func command() *cobra.Command {
 	f.Var(&o.engine.Device, "device", "where graphs run: auto (CUDA where it can, else the CPU), cpu, cuda:N, tensorrt:N")
 	f.IntVar(&o.engine.Threads, "threads", 0, "threads inside one graph (default: as many as cores)")
 	f.StringVar(&o.engine.Library, "onnxruntime", "", "libonnxruntime.so (default: $"+onnx.LibraryVariable+", else where `make setup` put it)")
+	f.StringVar(&o.engine.Profile, "profile", "", "folder for ONNX Runtime's trace of every graph, written at the end: what each node cost (default: none; tracing slows graphs down)")
 	f.StringVar(&o.language.URL, "language-url", "", "server of a remote language model (default: $"+languageURLVariable+", else language_url of the stack's file)")
 	f.StringVar(&o.languageKey, "language-key-env", languageKeyVariable, "environment variable that holds the server's key")
 	f.IntVar(&o.language.InFlight, "language-inflight", 16, "requests to the server at once")

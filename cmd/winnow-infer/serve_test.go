@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -233,6 +234,36 @@ func TestLimit(t *testing.T) {
 	}
 }
 
+// A trace of every graph lies in --profile once the process has ended.
+func TestProfile(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	dir := t.TempDir()
+	p := r.serve(t, "--profile", dir)
+	if err := r.ask(t, r.clip(t, "clip", 2))()[0]; err != nil {
+		t.Fatal(err)
+	}
+	if err := p.Process.Signal(os.Interrupt); err != nil {
+		t.Fatal(err)
+	}
+	if code := p.wait(t); code != 0 {
+		t.Fatalf("exit code %d, want 0", code)
+	}
+	for graph, want := range map[string]bool{"vision": true, "projector": false, "decoder": false} {
+		found, err := filepath.Glob(filepath.Join(dir, graph+"*.json"))
+		if err != nil || len(found) != 1 {
+			t.Fatalf("%d traces of %s, %v, want one", len(found), graph, err)
+		}
+		text, err := os.ReadFile(found[0])
+		if err != nil {
+			t.Fatal(err)
+		}
+		if ran := strings.Contains(string(text), `"model_run"`); ran != want {
+			t.Errorf("%s: its trace has a run: %v, want %v", graph, ran, want)
+		}
+	}
+}
+
 func TestAdvertises(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
@@ -283,6 +314,7 @@ func TestRefuses(t *testing.T) {
 		"no such device":  {[]string{"--bundle", r.dir, "--device", "gpu"}, `"gpu"`},
 		"no provider":     {[]string{"--bundle", r.dir, "--state", r.state, "--device", "tensorrt:0"}, "libonnxruntime_providers_tensorrt.so"},
 		"no batch":        {[]string{"--bundle", r.dir, "--max-batch", "0"}, "--max-batch 0"},
+		"no folder":       {[]string{"--bundle", r.dir, "--profile", "nowhere"}, "profile nowhere"},
 		"no library":      {[]string{"--bundle", r.dir, "--state", r.state, "--onnxruntime", "nowhere.so"}, "nowhere.so"},
 		"an unknown flag": {[]string{"--bundel", "x"}, "--bundel"},
 	} {

@@ -2,6 +2,7 @@ package bundle
 
 import (
 	"errors"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -77,6 +78,38 @@ func TestPromptJoinedWithoutOptions(t *testing.T) {
 	want := []string{"[0 0+1]", "[1 1+1]", "[2 2+1]", "0.00s,1.25s,2.50s of 3.75 s: What colour is the circle?"}
 	if diff := cmp.Diff(want, outline(t, b, p)); diff != "" {
 		t.Errorf("prompt (-want +got):\n%s", diff)
+	}
+}
+
+// A prompt that is tokenised whole has the ids of its text with placeholders.
+func TestPromptTokenizedWhole(t *testing.T) {
+	t.Parallel()
+	dir := writeBundle(t, func(m *Manifest) {
+		m.Layout, m.FramePrefix, m.BOS, m.LetterIDs, m.Tokenize = PerFrame, "", nil, nil, TokenizeWhole
+		m.Template.Prompt, m.FrameSuffix = "USER: {frames}What now? ASSISTANT:", "then"
+	})
+	llama2 := readTestdata(t, filepath.Join("families", "llama2.json"))
+	putFile(t, dir, TokenizerFile, TokenizerFile, llama2, func(*Manifest) {})
+	putFile(t, dir, EmbeddingsFile, EmbeddingsFile, testEmbeddings(t, 2604), func(m *Manifest) { m.Dims.Language.Vocab = 2604 })
+	b, err := Open(t.Context(), dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer b.Close()
+	p, err := b.Prompt(Question{Times: make([]float64, 2)}, []int{1, 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []int32
+	mark := b.Tokenizer().Encode("<image>")
+	for _, s := range p.Segments {
+		if s.IDs == nil {
+			s.IDs = mark
+		}
+		got = append(got, s.IDs...)
+	}
+	if diff := cmp.Diff(b.Tokenizer().Encode("USER: <image>then<image>thenWhat now? ASSISTANT:"), got); diff != "" {
+		t.Errorf("ids (-want +got):\n%s", diff)
 	}
 }
 

@@ -7,7 +7,7 @@ STATIC  := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 WFCHECK := go.temporal.io/sdk/contrib/tools/workflowcheck@v0.6.0
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo bench-demo bench-accuracy bench-decode bench-prune test test-export test-vllm check pure clean
+.PHONY: help setup build demo bench-demo bench-accuracy bench-decode bench-infer bench-prune test test-export test-vllm check pure clean
 
 # env.mk comes from setup.sh: where FFmpeg and ONNX Runtime lie. Make builds it
 # first, then reads this file again.
@@ -45,6 +45,10 @@ bench-accuracy: build ## accuracy and coverage of every pruning method by share 
 # Needs decode/bench/requirements.txt and an ffmpeg with x264, x265 and VP9.
 bench-decode: build ## measure decoding beside FFmpeg, PyAV, torchcodec and decord
 	$(PYTHON) decode/bench/bench.py
+
+# Needs infer/bench/requirements.txt.
+bench-infer: build ## measure encoding and decoding beside Python's onnxruntime
+	$(PYTHON) infer/bench/bench.py
 
 # Needs prune/bench/requirements.txt; fetches the published code.
 bench-prune: build ## measure ReDiPrune's selection beside the published one

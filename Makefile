@@ -7,7 +7,7 @@ STATIC  := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 WFCHECK := go.temporal.io/sdk/contrib/tools/workflowcheck@v0.6.0
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo bench-demo bench-accuracy bench-decode bench-prune test test-vllm check pure clean
+.PHONY: help setup build demo bench-demo bench-accuracy bench-decode bench-infer bench-prune test test-export test-vllm check pure clean
 
 # env.mk comes from setup.sh: where FFmpeg and ONNX Runtime lie. Make builds it
 # first, then reads this file again.
@@ -46,6 +46,10 @@ bench-accuracy: build ## accuracy and coverage of every pruning method by share 
 bench-decode: build ## measure decoding beside FFmpeg, PyAV, torchcodec and decord
 	$(PYTHON) decode/bench/bench.py
 
+# Needs infer/bench/requirements.txt.
+bench-infer: build ## measure encoding and decoding beside Python's onnxruntime
+	$(PYTHON) infer/bench/bench.py
+
 # Needs prune/bench/requirements.txt; fetches the published code.
 bench-prune: build ## measure ReDiPrune's selection beside the published one
 	$(PYTHON) prune/bench/bench.py
@@ -58,6 +62,11 @@ test: pure ## run every test, against real Temporal, NATS and S3
 test-vllm: ## have a real vLLM server answer (never part of make test)
 	@test -n "$$WINNOW_VLLM_URL" -a -n "$$WINNOW_VLLM_BUNDLE" || { echo "set WINNOW_VLLM_URL and WINNOW_VLLM_BUNDLE" >&2; exit 2; }
 	CGO_ENABLED=0 $(GO) test -count 1 -v -run TestRealServer ./infer/vllm
+
+# Needs deploy/bundle/requirements.txt: torch and transformers, gigabytes for a minute of tests. So CI does without.
+test-export: ## test the exporter (never part of make test or CI: it needs torch and transformers)
+	@$(PYTHON) -c 'import onnx, onnxruntime, torch, transformers' || { echo 'install deploy/bundle/requirements.txt, and name the interpreter that has it: make test-export PYTHON=…' >&2; exit 2; }
+	$(PYTHON) -m unittest discover -s deploy/bundle
 
 # What needs C; everything else is built and tested without.
 NATIVE := ./decode ./infer/onnx ./cmd/winnow-decode ./cmd/winnow-infer

@@ -177,10 +177,7 @@ type chatCompletion struct {
 			} `json:"content"`
 		} `json:"logprobs"`
 	} `json:"choices"`
-	Usage struct {
-		Prompt     int `json:"prompt_tokens"`
-		Completion int `json:"completion_tokens"`
-	} `json:"usage"`
+	Usage endpoint.Usage `json:"usage"`
 }
 
 type chatLogprob struct {

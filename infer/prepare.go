@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"iter"
 	"slices"
 	"sync"
 	"time"
@@ -48,32 +47,32 @@ func (s *Server) unmade(ctx context.Context, leases []*bus.Lease) []*bus.Lease {
 	return left
 }
 
-// prepare fetches what requests need and yields it as work: all questions
-// together, since they end items, then clip by clip, so that no more clips are
-// in memory than are worked on. What fails to be fetched ends here.
-func (s *Server) prepare(ctx context.Context, leases []*bus.Lease) iter.Seq[work] {
-	return func(yield func(work) bool) {
-		var answers, encodes []*bus.Lease
-		for _, l := range leases {
-			if l.Request.Answer != nil {
-				answers = append(answers, l)
-			} else {
-				encodes = append(encodes, l)
-			}
+// prepare fetches what requests need and sends it as work: all questions together,
+// since they end items, then clip by clip. One is fetched while the one before it
+// waits to be received; all have to be. What fails to be fetched ends here.
+func (s *Server) prepare(ctx context.Context, leases []*bus.Lease) <-chan work {
+	var answers, encodes []*bus.Lease
+	for _, l := range leases {
+		if l.Request.Answer != nil {
+			answers = append(answers, l)
+		} else {
+			encodes = append(encodes, l)
 		}
-		if w := s.questions(ctx, answers); len(w.leases) > 0 && !yield(w) {
-			return
+	}
+	fetched := make(chan work)
+	go func() {
+		defer close(fetched)
+		if w := s.questions(ctx, answers); len(w.leases) > 0 {
+			fetched <- w
 		}
 		for _, l := range encodes {
 			clip, failure := s.clip(ctx, l.Request.Encode)
-			if !s.prepared(ctx, l, failure) {
-				continue
-			}
-			if !yield(work{leases: []*bus.Lease{l}, clip: clip}) {
-				return
+			if s.prepared(ctx, l, failure) {
+				fetched <- work{leases: []*bus.Lease{l}, clip: clip}
 			}
 		}
-	}
+	}()
+	return fetched
 }
 
 // clip reads a request's clip. Tokens of another provider than their key names

@@ -27,6 +27,18 @@ func TestLogSoftmax(t *testing.T) {
 	}
 }
 
+func TestExp(t *testing.T) {
+	t.Parallel()
+	for x := 0.0; x > -700; x -= 0.00137 {
+		if got, want := exp(x), math.Exp(x); math.Abs(got-want) > 1e-8*want {
+			t.Fatalf("e^%v is %v, want %v", x, got, want)
+		}
+	}
+	if got := exp(-1e6); got != 0 {
+		t.Errorf("e^-1e6 is %v", got)
+	}
+}
+
 func TestPickGreedy(t *testing.T) {
 	t.Parallel()
 	if got := pick([]float32{-3, -1, -2, -1}, job.Generation{TopP: 1}, nil); got != 1 {

@@ -25,7 +25,9 @@ type Answers interface {
 
 // Server makes the objects that requests ask for. While graphs run, what they
 // run next is fetched and what they made is stored, so that the device does not
-// wait: at most one clip or batch of questions is in each of the three hands.
+// wait. Of clips and batches of questions, at most two are fetched ahead of what
+// runs, and two are being stored: that waits for others more than for cores.
+// Log tells now and then, and at the end, how busy the device was.
 //
 // A batch is what came while the last one ran. Nothing waits for company. With
 // Abreast batches, each runs in hands of its own, but clips one after the other.
@@ -42,11 +44,13 @@ type Server struct {
 	Log      *slog.Logger
 
 	tower sync.Mutex // held while a clip is encoded
+	meter meter
 }
 
 // work is what runs at a time: one clip, or questions.
 type work struct {
 	leases    []*bus.Lease // one for the clip, or one a question
+	waiting   time.Time    // since when the longest of all that were taken with them waits
 	clip      *tensor.File
 	questions []*Question
 }
@@ -60,17 +64,21 @@ type made struct {
 
 // Serve serves until ctx ends. What runs then is finished, what waits is given back.
 func (s *Server) Serve(ctx context.Context) {
-	ready, ended := make(chan work), make(chan made)
+	ready, ended, over := make(chan work), make(chan made), make(chan struct{})
+	s.meter.since = time.Now()
 	var others sync.WaitGroup
+	others.Go(func() { s.meter.tell(s.Log, over) })
 	others.Go(func() {
 		defer close(ready)
 		s.take(ctx, ready)
 	})
-	others.Go(func() {
-		for m := range ended {
-			s.deliver(context.WithoutCancel(ctx), m)
-		}
-	})
+	for range 2 {
+		others.Go(func() {
+			for m := range ended {
+				s.deliver(context.WithoutCancel(ctx), m)
+			}
+		})
+	}
 	var runners sync.WaitGroup
 	for range max(1, s.Abreast) {
 		runners.Go(func() {
@@ -81,6 +89,7 @@ func (s *Server) Serve(ctx context.Context) {
 	}
 	runners.Wait()
 	close(ended)
+	close(over)
 	others.Wait()
 }
 
@@ -91,7 +100,10 @@ func (s *Server) take(ctx context.Context, ready chan<- work) {
 		if err != nil {
 			return
 		}
-		for w := range s.prepare(ctx, s.unmade(ctx, leases)) {
+		leases = s.unmade(ctx, leases)
+		since := waiting(leases)
+		for w := range s.prepare(ctx, leases) {
+			w.waiting = since
 			select {
 			case ready <- w:
 			case <-ctx.Done():
@@ -109,6 +121,8 @@ func (s *Server) run(ctx context.Context, w work) made {
 	}
 	watchdog := time.AfterFunc(s.Limit, s.Overdue)
 	defer watchdog.Stop()
+	s.meter.begin(time.Now(), w.waiting)
+	defer func() { s.meter.end(time.Now()) }()
 	if w.clip != nil {
 		return s.encode(w)
 	}

@@ -21,7 +21,8 @@ them, store tokens and replies, and tell the end of each.
 The bundle's digests are checked before anything is loaded. A line that begins
 with "ready" says that requests are taken. SIGTERM lets what runs finish, gives
 back what waits, and ends the process; what a killed process held goes to
-another one after 30 s.
+another one after 30 s. Every minute and at the end a line in the log tells how
+long graphs ran and how long they stood idle while requests waited.
 
 NATS and S3 are those of the stack of --state, or your own: name them in a file of
 --services, by variables (WINNOW_NATS_URLS, WINNOW_S3_BUCKET, …) or by flags: see
@@ -94,6 +95,7 @@ func command() *cobra.Command {
 	f.Var(&o.engine.Device, "device", "where graphs run: auto (CUDA where it can, else the CPU), cpu, cuda:N, tensorrt:N")
 	f.IntVar(&o.engine.Threads, "threads", 0, "threads inside one graph (default: as many as cores)")
 	f.StringVar(&o.engine.Library, "onnxruntime", "", "libonnxruntime.so (default: $"+onnx.LibraryVariable+", else where `make setup` put it)")
+	f.StringVar(&o.engine.Profile, "profile", "", "folder for ONNX Runtime's trace of every graph, written at the end: what each node cost (default: none; tracing slows graphs down)")
 	f.StringVar(&o.language.URL, "language-url", "", "server of a remote language model (default: $"+languageURLVariable+", else language_url of the stack's file)")
 	f.StringVar(&o.languageKey, "language-key-env", languageKeyVariable, "environment variable that holds the server's key")
 	f.IntVar(&o.language.InFlight, "language-inflight", 16, "requests to the server at once")

@@ -14,6 +14,7 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+	"golang.org/x/sys/unix"
 
 	"github.com/winnow-video/winnow/infer/bundle"
 	"github.com/winnow-video/winnow/infer/tensor"
@@ -180,6 +181,24 @@ func (p *process) wait(t *testing.T) int {
 		t.Fatal("the process does not end")
 		return 0
 	}
+}
+
+// computes waits until the process has taken so much more of a processor than it
+// had before: more than fetching takes, so that what it was asked for runs.
+func (p *process) computes(t *testing.T, before, more time.Duration) {
+	t.Helper()
+	until(t, "the process computes", func() bool { return p.taken(t)-before >= more })
+}
+
+// taken is the processor time that the process has taken.
+func (p *process) taken(t *testing.T) time.Duration {
+	t.Helper()
+	const scheduler = 2 // clock_getcpuclockid(3)
+	var taken unix.Timespec
+	if err := unix.ClockGettime(int32(^p.Process.Pid<<3|scheduler), &taken); err != nil {
+		t.Fatal(err)
+	}
+	return time.Duration(taken.Nano())
 }
 
 // put stores a tensor file.

@@ -5,9 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -234,8 +236,10 @@ func TestDrain(t *testing.T) {
 	_, js := r.raw(t)
 	first := r.serve(t, "--drain", patience.String())
 	running, waiting := r.clip(t, "running", longClip), []bus.Request{}
+	before := first.taken(t)
 	ends := r.ask(t, running)
 	r.held(t, js, running.Class(1), 1)
+	first.computes(t, before, 200*time.Millisecond)
 	for i := range 3 {
 		waiting = append(waiting, r.clip(t, fmt.Sprint(i), 2))
 	}
@@ -249,6 +253,9 @@ func TestDrain(t *testing.T) {
 	}
 	if err := ends()[0]; err != nil {
 		t.Errorf("what ran when SIGTERM came: %v", err)
+	}
+	if output := first.output.String(); !strings.Contains(output, "idle_share=") {
+		t.Errorf("it ended without a word of how busy it was: %s", output)
 	}
 	for _, w := range waiting {
 		if _, err := r.store.Stat(t.Context(), w.Out); !errors.Is(err, artifact.ErrNotFound) {
@@ -270,8 +277,10 @@ func TestDrainIsBounded(t *testing.T) {
 	_, js := r.raw(t)
 	p := r.serve(t, "--drain", "1ms")
 	request := r.clip(t, "long", endlessClip)
+	before := p.taken(t)
 	r.ask(t, request)
 	r.held(t, js, request.Class(1), 1)
+	p.computes(t, before, 2*time.Second)
 	if err := p.Process.Signal(syscall.SIGTERM); err != nil {
 		t.Fatal(err)
 	}
@@ -288,6 +297,36 @@ func TestLimit(t *testing.T) {
 	r.ask(t, r.clip(t, "long", longClip))
 	if code := p.wait(t); code != 1 || !strings.Contains(p.output.String(), "overran --limit") {
 		t.Errorf("exit code %d, want 1 and the reason", code)
+	}
+}
+
+// A trace of every graph lies in --profile once the process has ended.
+func TestProfile(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	dir := t.TempDir()
+	p := r.serve(t, "--profile", dir)
+	if err := r.ask(t, r.clip(t, "clip", 2))()[0]; err != nil {
+		t.Fatal(err)
+	}
+	if err := p.Process.Signal(os.Interrupt); err != nil {
+		t.Fatal(err)
+	}
+	if code := p.wait(t); code != 0 {
+		t.Fatalf("exit code %d, want 0", code)
+	}
+	for graph, want := range map[string]bool{"vision": true, "projector": false, "decoder": false} {
+		found, err := filepath.Glob(filepath.Join(dir, graph+"*.json"))
+		if err != nil || len(found) != 1 {
+			t.Fatalf("%d traces of %s, %v, want one", len(found), graph, err)
+		}
+		text, err := os.ReadFile(found[0])
+		if err != nil {
+			t.Fatal(err)
+		}
+		if ran := strings.Contains(string(text), `"model_run"`); ran != want {
+			t.Errorf("%s: its trace has a run: %v, want %v", graph, ran, want)
+		}
 	}
 }
 
@@ -343,6 +382,7 @@ func TestRefuses(t *testing.T) {
 		"no provider":     {[]string{"--bundle", r.dir, "--state", r.state, "--device", "tensorrt:0"}, "libonnxruntime_providers_tensorrt.so"},
 		"no batch":        {[]string{"--bundle", r.dir, "--max-batch", "0"}, "--max-batch 0"},
 		"memory below 0":  {[]string{"--bundle", r.dir, "--kv-memory", "-1"}, "--kv-memory -1"},
+		"no folder":       {[]string{"--bundle", r.dir, "--profile", "nowhere"}, "profile nowhere"},
 		"no library":      {[]string{"--bundle", r.dir, "--state", r.state, "--onnxruntime", "nowhere.so"}, "nowhere.so"},
 		"an unknown flag": {[]string{"--bundel", "x"}, "--bundel"},
 	} {

@@ -70,7 +70,10 @@ func (a *app) bundleInspectCommand() *cobra.Command {
 		if frames == 0 {
 			frames = m.Frames.Default
 		}
-		e := estimateCost(m, frames, text, keep)
+		var e *estimate // only its server knows what a model costs that is shown frames
+		if !m.Pictures() {
+			e = estimateCost(m, frames, text, keep)
+		}
 		if asJSON {
 			return json.NewEncoder(a.out).Encode(map[string]any{"digest": digest, "manifest": m, "estimate": e})
 		}
@@ -80,13 +83,13 @@ func (a *app) bundleInspectCommand() *cobra.Command {
 	return c
 }
 
-func estimateCost(m *bundle.Manifest, frames, text int, keep float64) estimate {
+func estimateCost(m *bundle.Manifest, frames, text int, keep float64) *estimate {
 	total := frames * m.Tokens()
 	kept := frames * max(1, int(math.RoundToEven(float64(m.Tokens())*keep)))
 	work := func(visual int) bundle.Work {
 		return bundle.Work{Frames: frames, Visual: visual, Projected: m.Projected(frames, visual), Prompt: visual + text}
 	}
-	e := estimate{
+	e := &estimate{
 		Frames: frames, Keep: keep, VisualTotal: total, VisualKept: kept, TextTokens: text,
 		RealFull: m.Dims.FLOPs(bundle.Real, work(total)), RealKept: m.Dims.FLOPs(bundle.Real, work(kept)),
 		LiteratureAll: m.Dims.FLOPs(bundle.Literature, work(total)), LiteratureCut: m.Dims.FLOPs(bundle.Literature, work(kept)),
@@ -98,24 +101,38 @@ func estimateCost(m *bundle.Manifest, frames, text int, keep float64) estimate {
 	return e
 }
 
-func (a *app) printBundle(m *bundle.Manifest, digest string, e estimate) {
+// printBundle prints what the bundle says and, where e is not nil, what an answer costs.
+func (a *app) printBundle(m *bundle.Manifest, digest string, e *estimate) {
 	t := a.table("", "")
 	t.AppendRows(rows{
 		{"name", m.Name}, {"digest", digest}, {"licence", m.Licence}, {"created by", m.CreatedBy},
 		{"image", fmt.Sprintf("%d × %d, %s", m.Image.Size, m.Image.Size, m.Image.Resize)},
-		{"tokens a frame", fmt.Sprintf("%d (%d × %d grid) × %d", m.Tokens(), m.Grid[0], m.Grid[1], m.Dims.Vision.Hidden)},
-		{"frames", m.Frames.Default}, {"layout", m.Layout}, {"context", m.Context},
-		{"relevance trained", strconv.FormatBool(m.RelevanceTrained)},
+		{"frames", m.Frames.Default}, {"layout", m.Layout},
 	})
-	t.AppendSeparator()
-	t.AppendRows(rows{
+	if m.Remote() {
+		t.AppendRows(rows{{"language model", fmt.Sprintf("%s, served elsewhere", m.Language.Title())}})
+	}
+	if e == nil {
+		t.AppendRows(rows{{"a frame", "is shown to it whole: nothing is encoded or pruned here"}})
+	} else {
+		t.AppendRows(rows{
+			{"tokens a frame", fmt.Sprintf("%d (%d × %d grid) × %d", m.Tokens(), m.Grid[0], m.Grid[1], m.Dims.Vision.Hidden)},
+			{"context", m.Context}, {"relevance trained", strconv.FormatBool(m.RelevanceTrained)},
+		})
+		t.AppendSeparator()
+		t.AppendRows(e.rows())
+	}
+	t.Render()
+}
+
+func (e *estimate) rows() rows {
+	return rows{
 		{fmt.Sprintf("%d frames, %d text tokens", e.Frames, e.TextTokens), fmt.Sprintf("all %d visual → keep %g: %d", e.VisualTotal, e.Keep, e.VisualKept)},
 		{"FLOPs, real", fmt.Sprintf("%s → %s", si(e.RealFull), si(e.RealKept))},
 		{"FLOPs, literature", fmt.Sprintf("%s → %s", si(e.LiteratureAll), si(e.LiteratureCut))},
 		{"KV cache, 32-bit", fmt.Sprintf("%sB → %sB", si(float64(e.KVBytesFull)), si(float64(e.KVBytesKept)))},
 		{"shared unpruned prefix wins", breakEven(e.BreakEven)},
-	})
-	t.Render()
+	}
 }
 
 func breakEven(questions float64) string {

@@ -5,6 +5,7 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"github.com/winnow-video/winnow/decode/wire"
 	"github.com/winnow-video/winnow/infer/device"
 )
 
@@ -30,4 +31,33 @@ func (d *inferDevice) Set(text string) error {
 func bindDevice(set *pflag.FlagSet, d *inferDevice) {
 	d.Provider = device.CPU
 	set.Var(d, "device", "what winnow-infer encodes on: cpu, cuda:N, tensorrt:N")
+}
+
+// devices are what a stack decodes and encodes on.
+type devices struct {
+	decode wire.Hwaccel
+	encode inferDevice
+}
+
+func (d *devices) bind(set *pflag.FlagSet) {
+	bindHwaccel(set, &d.decode)
+	bindDevice(set, &d.encode)
+}
+
+// args are the flags of `winnow up` that say the same.
+func (d devices) args() []string {
+	return []string{"--hwaccel", d.decode.String(), "--device", d.encode.String()}
+}
+
+// unheard are the flags that a stack which runs already does not hear: those
+// that are not as `winnow up` has them of itself.
+func (d devices) unheard() []string {
+	var told []string
+	if d.decode != wire.HwaccelNone {
+		told = append(told, "--hwaccel "+d.decode.String())
+	}
+	if d.encode.Provider != device.CPU {
+		told = append(told, "--device "+d.encode.String())
+	}
+	return told
 }

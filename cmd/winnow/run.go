@@ -3,10 +3,10 @@ package main
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/spf13/cobra"
 
-	"github.com/winnow-video/winnow/decode/wire"
 	"github.com/winnow-video/winnow/workflows/control"
 	"github.com/winnow-video/winnow/workflows/job"
 )
@@ -23,11 +23,14 @@ from what its earlier runs left in the store.
 ` + specFlagsHelp + `
 
 ` + hwaccelHelp + `
-A stack that runs already decodes as it was started.`
+
+` + deviceHelp + `
+
+A stack that runs already decodes and encodes on what it was started with.`
 
 func (a *app) runCommand() *cobra.Command {
 	var fresh, asJSON bool
-	var hwaccel wire.Hwaccel
+	var on devices
 	var drawn sampleFlags
 	c := &cobra.Command{
 		Use: "run [JOB.yaml]", Short: "Run a job on this machine and print its answers", Long: runLong,
@@ -35,7 +38,7 @@ func (a *app) runCommand() *cobra.Command {
 		Args:    jobFileArg,
 	}
 	flags := addSpecFlags(c)
-	bindHwaccel(c.Flags(), &hwaccel)
+	on.bind(c.Flags())
 	drawn.bind(c.Flags())
 	c.Flags().BoolVar(&fresh, "new", false, "start a further run even where one is unfinished")
 	c.Flags().BoolVar(&asJSON, "json", false, "print the records as JSON lines instead of tables")
@@ -47,7 +50,7 @@ func (a *app) runCommand() *cobra.Command {
 		if err := drawn.draw(p); err != nil {
 			return err
 		}
-		s, err := a.attachDecoding(c.Context(), hwaccel)
+		s, err := a.attachOn(c.Context(), on)
 		if err != nil {
 			return err
 		}
@@ -57,11 +60,11 @@ func (a *app) runCommand() *cobra.Command {
 	return c
 }
 
-// attachDecoding shares the stack, having one that is started decode with hwaccel.
-func (a *app) attachDecoding(ctx context.Context, hwaccel wire.Hwaccel) (*session, error) {
-	s, err := a.share(ctx, "--hwaccel", string(hwaccel))
-	if err == nil && !s.Started && hwaccel != wire.HwaccelNone {
-		a.tell(fmt.Sprintf("--hwaccel %s has no effect: the stack runs already, and decodes as it was started", hwaccel))
+// attachOn shares the stack, having one that is started compute on these devices.
+func (a *app) attachOn(ctx context.Context, on devices) (*session, error) {
+	s, err := a.share(ctx, on.args()...)
+	if unheard := on.unheard(); err == nil && !s.Started && unheard != nil {
+		a.tell(strings.Join(unheard, ", ") + " has no effect: the stack runs already, and decodes and encodes as it was started")
 	}
 	return s, err
 }

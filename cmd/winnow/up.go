@@ -9,7 +9,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/winnow-video/winnow/cmd/winnow/supervise"
-	"github.com/winnow-video/winnow/decode/wire"
 	"github.com/winnow-video/winnow/workers"
 	"github.com/winnow-video/winnow/workflows/stack"
 )
@@ -25,25 +24,23 @@ servers here.
 
 ` + deviceHelp + `
 
-` + "`winnow run` uses the stack that runs; one that it starts itself encodes on the CPU."
+` + "`winnow run` uses the stack that runs, as it was started."
 
 func (a *app) upCommand() *cobra.Command {
 	var whileUsed bool
-	var hwaccel wire.Hwaccel
-	var encodes inferDevice
+	var on devices
 	c := &cobra.Command{
 		Use: "up", Short: "Keep the embedded stack running", Long: upLong, Args: exactArgs(),
-		RunE: func(c *cobra.Command, _ []string) error { return a.up(c.Context(), !whileUsed, hwaccel, encodes) },
+		RunE: func(c *cobra.Command, _ []string) error { return a.up(c.Context(), !whileUsed, on) },
 	}
-	bindHwaccel(c.Flags(), &hwaccel)
-	bindDevice(c.Flags(), &encodes)
+	on.bind(c.Flags())
 	c.Flags().BoolVar(&whileUsed, "while-used", false, "stop with the last user")
 	hide(c.Flags(), "while-used") // of `winnow run`, which starts one of these
 	return c
 }
 
-func (a *app) up(ctx context.Context, lasting bool, hwaccel wire.Hwaccel, encodes inferDevice) error {
-	cfg, err := a.superviseConfig(lasting, hwaccel, encodes)
+func (a *app) up(ctx context.Context, lasting bool, on devices) error {
+	cfg, err := a.superviseConfig(lasting, on)
 	if err != nil {
 		return err
 	}
@@ -57,7 +54,7 @@ func (a *app) up(ctx context.Context, lasting bool, hwaccel wire.Hwaccel, encode
 	return err
 }
 
-func (a *app) superviseConfig(lasting bool, hwaccel wire.Hwaccel, encodes inferDevice) (supervise.Config, error) {
+func (a *app) superviseConfig(lasting bool, on devices) (supervise.Config, error) {
 	state, err := filepath.Abs(a.state)
 	if err != nil {
 		return supervise.Config{}, err
@@ -80,11 +77,11 @@ func (a *app) superviseConfig(lasting bool, hwaccel wire.Hwaccel, encodes inferD
 	log := a.logger()
 	work := func(ctx context.Context, services stack.Services, serve func(context.Context, string) error) error {
 		return a.work(ctx, services, workers.Config{
-			Serve: serve, Hwaccel: hwaccel, Encoder: workers.Encoder{Provider: encodes.Provider}, Logger: log,
+			Serve: serve, Hwaccel: on.decode, Encoder: workers.Encoder{Provider: on.encode.Provider}, Logger: log,
 		})
 	}
 	return supervise.Config{
-		State: state, Lasting: lasting, Devstack: devstack, Infer: infer, Device: encodes.String(),
+		State: state, Lasting: lasting, Devstack: devstack, Infer: infer, Device: on.encode.String(),
 		Outside: outside, OutsideArgs: a.outside.Args(), Work: work, Log: log, Ready: a.announce,
 	}, nil
 }

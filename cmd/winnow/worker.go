@@ -7,7 +7,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/winnow-video/winnow/decode/wire"
 	"github.com/winnow-video/winnow/workers"
 	"github.com/winnow-video/winnow/workers/source"
 	"github.com/winnow-video/winnow/workflows/artifact/life"
@@ -32,8 +31,7 @@ func (a *app) workerCommand() *cobra.Command {
 	var queues []string
 	var slots workers.Slots
 	var origins source.OriginLimits
-	var hwaccel wire.Hwaccel
-	var encodes inferDevice
+	var on devices
 	c := &cobra.Command{Use: "worker", Short: "Serve task queues of a running stack", Long: workerLong, Args: exactArgs()}
 	c.Flags().StringSliceVar(&queues, "queue", nil, "queue to serve: winnow, winnow-call, winnow-decode (default all)")
 	c.Flags().IntVar(&slots.Main, "main-slots", 0, "pruning and bookkeeping at once (default: cores)")
@@ -41,18 +39,17 @@ func (a *app) workerCommand() *cobra.Command {
 	c.Flags().IntVar(&slots.Call, "call-slots", 0, "activities waiting for inference at once (default 64)")
 	c.Flags().IntVar(&origins.Concurrency, "origin-reads", 0, "reads at once from one origin of videos, S3 bucket or web host (default 16)")
 	c.Flags().Float64Var(&origins.PerSecond, "origin-rate", 0, "reads a second begun from one origin (default: as many as come)")
-	bindHwaccel(c.Flags(), &hwaccel)
-	bindDevice(c.Flags(), &encodes)
+	on.bind(c.Flags())
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		services, err := a.runningServices()
 		if err != nil {
 			return err
 		}
 		log := a.logger()
-		log.Info("worker starting", "temporal", services.Temporal.Address, "queues", strings.Join(queues, ","), "hwaccel", hwaccel, "device", encodes)
+		log.Info("worker starting", "temporal", services.Temporal.Address, "queues", strings.Join(queues, ","), "hwaccel", on.decode, "device", on.encode)
 		return a.work(c.Context(), services, workers.Config{
-			Queues: queues, Slots: slots, Origins: origins, Hwaccel: hwaccel,
-			Encoder: workers.Encoder{Provider: encodes.Provider}, Logger: log,
+			Queues: queues, Slots: slots, Origins: origins, Hwaccel: on.decode,
+			Encoder: workers.Encoder{Provider: on.encode.Provider}, Logger: log,
 		})
 	}
 	return c

@@ -248,16 +248,6 @@ func TestOpenReadsATokenizerModel(t *testing.T) {
 	wantBundleFailure(t, err, `files: unexpected "tokenizer.json"`)
 }
 
-func TestOpenRefusesWholePromptsThatASpaceBegins(t *testing.T) {
-	t.Parallel()
-	dir := writeBundle(t, nil)
-	llama2 := readTestdata(t, filepath.Join("families", "llama2.json"))
-	putFile(t, dir, EmbeddingsFile, EmbeddingsFile, testEmbeddings(t, 2604), func(*Manifest) {})
-	putFile(t, dir, TokenizerFile, TokenizerFile, llama2, func(m *Manifest) { m.LetterIDs, m.Tokenize = nil, TokenizeWhole })
-	_, err := Open(t.Context(), dir)
-	wantBundleFailure(t, err, `tokenize "hf" is not supported`, "Metaspace")
-}
-
 func TestVerifyStopsWhenCanceled(t *testing.T) {
 	t.Parallel()
 	dir := writeBundle(t, nil)

@@ -119,6 +119,35 @@ func (e expected) check(t *testing.T, tokenizer *Tokenizer, s string) {
 	}
 }
 
+// What stands around a placeholder has the ids that Hugging Face has around it.
+func TestPlaceholdersPartTheText(t *testing.T) {
+	t.Parallel()
+	const placeholder = "<image>"
+	all := familyStrings(t)
+	for _, family := range families() {
+		tokenizer := family.read(t)
+		mark := tokenizer.Encode(placeholder)
+		if len(mark) != 1 {
+			continue // no token of this family
+		}
+		parted := 0
+		for i, want := range readLines[expected](t, family.name+".golden.jsonl.gz") {
+			sides := strings.Split(all[i], placeholder)
+			got := tokenizer.EncodeTexts([]Text{{sides[0], true}})
+			for _, side := range sides[1:] {
+				got = append(append(got, mark...), tokenizer.EncodeBehind([]Text{{side, true}})...)
+				parted++
+			}
+			if !slices.Equal(got, want.IDs) {
+				t.Errorf("%s: the sides of %+q:\n%v, Hugging Face has\n%v", family.name, all[i], got, want.IDs)
+			}
+		}
+		if parted < 100 {
+			t.Errorf("%s: %d placeholders, want at least 100", family.name, parted)
+		}
+	}
+}
+
 // A user's text has the ids that it has within a template's, unless it writes an added token.
 func TestUserTextEncodesAsTheTemplates(t *testing.T) {
 	t.Parallel()

@@ -52,7 +52,7 @@ func (b *Bundle) Prompt(q Question, kept []int) (Prompt, error) {
 		if b.Layout == PerFrame {
 			side = append(side, beside(b.template.prefix, q, t)...)
 		}
-		p.text(b.tokenizer.EncodeTexts(side), b.BOS)
+		p.text(b.side(p, side), b.BOS)
 		if err := b.frame(&p, q, t, rows); err != nil {
 			return Prompt{}, err
 		}
@@ -68,8 +68,18 @@ func (b *Bundle) Prompt(q Question, kept []int) (Prompt, error) {
 	if !b.template.asksFirst() {
 		p.Prefix = p.Len
 	}
-	p.text(b.tokenizer.EncodeTexts(append(side, fill(b.template.tail, values)...)), b.BOS)
+	p.text(b.side(p, append(side, fill(b.template.tail, values)...)), b.BOS)
 	return p, nil
+}
+
+// side is the ids of text that follows p, on one side of visual rows. Hugging
+// Face's processors tokenise the prompt with its placeholders, so that only what
+// begins it begins a text.
+func (b *Bundle) side(p Prompt, texts []Text) []int32 {
+	if b.Tokenize == TokenizeWhole && p.Len > 0 {
+		return b.tokenizer.EncodeBehind(texts)
+	}
+	return b.tokenizer.EncodeTexts(texts)
 }
 
 // frame appends the rows of frame t, with newlines where the model has them.

@@ -2,6 +2,7 @@ package bundle
 
 import (
 	"errors"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -104,6 +105,38 @@ func TestPromptPrefix(t *testing.T) {
 		if want := p.Len - len(b.Tokenizer().EncodeTexts([]Text{{Text: tail, Literal: true}})); p.Prefix != want {
 			t.Errorf("%q: a prefix of %d rows of %d, want %d", template, p.Prefix, p.Len, want)
 		}
+	}
+}
+
+// A prompt that is tokenised whole has the ids of its text with placeholders.
+func TestPromptTokenizedWhole(t *testing.T) {
+	t.Parallel()
+	dir := writeBundle(t, func(m *Manifest) {
+		m.Layout, m.FramePrefix, m.BOS, m.LetterIDs, m.Tokenize = PerFrame, "", nil, nil, TokenizeWhole
+		m.Template.Prompt, m.FrameSuffix = "USER: {frames}What now? ASSISTANT:", "then"
+	})
+	llama2 := readTestdata(t, filepath.Join("families", "llama2.json"))
+	putFile(t, dir, TokenizerFile, TokenizerFile, llama2, func(*Manifest) {})
+	putFile(t, dir, EmbeddingsFile, EmbeddingsFile, testEmbeddings(t, 2604), func(m *Manifest) { m.Dims.Language.Vocab = 2604 })
+	b, err := Open(t.Context(), dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer b.Close()
+	p, err := b.Prompt(Question{Times: make([]float64, 2)}, []int{1, 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []int32
+	mark := b.Tokenizer().Encode("<image>")
+	for _, s := range p.Segments {
+		if s.IDs == nil {
+			s.IDs = mark
+		}
+		got = append(got, s.IDs...)
+	}
+	if diff := cmp.Diff(b.Tokenizer().Encode("USER: <image>then<image>thenWhat now? ASSISTANT:"), got); diff != "" {
+		t.Errorf("ids (-want +got):\n%s", diff)
 	}
 }
 

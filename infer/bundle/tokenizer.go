@@ -38,9 +38,15 @@ func (t *Tokenizer) Encode(s string) []int32 {
 }
 
 // EncodeTexts returns the ids of the texts as one string: pieces and merges cross their borders.
-func (t *Tokenizer) EncodeTexts(texts []Text) []int32 {
+func (t *Tokenizer) EncodeTexts(texts []Text) []int32 { return t.encode(texts, true) }
+
+// EncodeBehind returns the ids that the texts have as one string behind an added
+// token, such as an image's placeholder: no space is put before what is not the beginning.
+func (t *Tokenizer) EncodeBehind(texts []Text) []int32 { return t.encode(texts, false) }
+
+// encode is for EncodeTexts and EncodeBehind; first says that nothing stands before the texts.
+func (t *Tokenizer) encode(texts []Text, first bool) []int32 {
 	var ids []int32
-	first := true // nothing was read yet
 	for _, outer := range t.plain.cut(join(texts)) {
 		if outer.token != none {
 			ids, first = append(ids, outer.token), false
@@ -73,11 +79,4 @@ func (t *Tokenizer) Size() int {
 		size = max(size, int(id)+1)
 	}
 	return size
-}
-
-// spaceFirst says that a text's beginning has ids of its own, so that what comes
-// after a placeholder is not to be tokenised alone.
-func (t *Tokenizer) spaceFirst() bool {
-	m, ok := t.split.(metaspace)
-	return ok && m.prefix == prefixFirst
 }

@@ -139,9 +139,6 @@ func (b *Bundle) agree() error {
 	if err := b.tokenizer.fits(b.embeddings.shape[0]); err != nil {
 		return err
 	}
-	if b.Tokenize == TokenizeWhole && b.tokenizer.spaceFirst() {
-		return fmt.Errorf("tokenize %q is not supported with pre_tokenizer Metaspace of prepend_scheme %q: want %q", b.Tokenize, prefixFirst, TokenizePerSide)
-	}
 	if err := b.lettersAgree(); err != nil {
 		return err
 	}

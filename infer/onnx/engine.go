@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 
 	ort "github.com/yalue/onnxruntime_go"
 
@@ -24,12 +25,19 @@ type Config struct {
 	Library string        // path of libonnxruntime.so; default: $WINNOW_ORT_LIB, else where deploy/setup put it
 	Device  device.Device // default auto: CUDA where it can, else the CPU
 	Threads int           // inside one graph; default: ONNX Runtime's, the cores
+	Profile string        // folder that ONNX Runtime writes a trace of every graph to, when that is closed; default: none
 }
 
 // Validate names the field that cannot be.
 func (c Config) Validate() error {
 	if c.Threads < 0 {
 		return fmt.Errorf("threads %d: want 0, for as many as there are cores, or more", c.Threads)
+	}
+	if c.Profile == "" {
+		return nil
+	}
+	if info, err := os.Stat(c.Profile); err != nil || !info.IsDir() {
+		return fmt.Errorf("profile %s: want a folder that is there", c.Profile)
 	}
 	return nil
 }
@@ -100,7 +108,7 @@ func library(given string) (string, error) {
 
 // Load implements infer.Engine.
 func (e *Engine) Load(path string) (infer.Graph, error) {
-	options, err := e.options()
+	options, err := e.options(path)
 	if err != nil {
 		return nil, err
 	}
@@ -117,7 +125,8 @@ func (e *Engine) Load(path string) (infer.Graph, error) {
 	return g, nil
 }
 
-func (e *Engine) options() (*ort.SessionOptions, error) {
+// options are those of the graph at path.
+func (e *Engine) options(path string) (*ort.SessionOptions, error) {
 	options, err := ort.NewSessionOptions()
 	if err != nil {
 		return nil, err
@@ -130,11 +139,22 @@ func (e *Engine) options() (*ort.SessionOptions, error) {
 		// A plan for every shape seen is no use where each token makes a new one.
 		options.SetMemPattern(false),
 		appendProvider(options, e.device),
+		e.profile(options, path),
 	)
 	if err != nil {
 		return nil, errors.Join(err, options.Destroy())
 	}
 	return options, nil
+}
+
+// profile has ONNX Runtime trace the graph at path, where that is asked for. It
+// adds the time to the file's name.
+func (e *Engine) profile(options *ort.SessionOptions, path string) error {
+	if e.cfg.Profile == "" {
+		return nil
+	}
+	name := strings.TrimSuffix(filepath.Base(path), filepath.Ext(path))
+	return options.EnableProfiling(filepath.Join(e.cfg.Profile, name))
 }
 
 func names(infos []ort.InputOutputInfo) []string {

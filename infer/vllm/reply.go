@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/winnow-video/winnow/infer"
+	"github.com/winnow-video/winnow/infer/endpoint"
 	"github.com/winnow-video/winnow/workflows/job"
 )
 
@@ -22,10 +23,7 @@ type completion struct {
 			Top      []map[string]*float64 `json:"top_logprobs"`
 		} `json:"logprobs"`
 	} `json:"choices"`
-	Usage struct {
-		Prompt     int `json:"prompt_tokens"`
-		Completion int `json:"completion_tokens"`
-	} `json:"usage"`
+	Usage endpoint.Usage `json:"usage"`
 }
 
 // read checks an answer against what was asked and makes an utterance of it.

@@ -248,14 +248,18 @@ func TestKilledWorker(t *testing.T) {
 	req := encode(t, "killed")
 	ended := await(t, connect(t), store, req, 1)
 	first, crash := pull(t, "first")
-	if next(t, first).Solo {
-		t.Error("a first delivery is solo")
+	lost := next(t, first)
+	if lost.Solo || lost.Published.IsZero() {
+		t.Errorf("a first delivery is solo: %v; published at %v", lost.Solo, lost.Published)
 	}
 	second, _ := pull(t, "second")
 	crash.Close()
 	lease := next(t, second)
 	if !lease.Solo {
 		t.Error("what a dead worker held is not run alone")
+	}
+	if !lease.Published.Equal(lost.Published) {
+		t.Errorf("published at %v, and delivered again as of %v", lost.Published, lease.Published)
 	}
 	complete(t, store, lease)
 	wantMade(t, ended, req.Out)

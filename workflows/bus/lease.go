@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
 
@@ -18,8 +19,9 @@ const maxSoloStarts = 2
 
 // Lease is a request that a worker holds until it finishes or releases it.
 type Lease struct {
-	Request Request
-	Solo    bool // it was delivered before: nothing else runs beside it
+	Request   Request
+	Published time.Time // by the queue's clock
+	Solo      bool      // it was delivered before: nothing else runs beside it
 
 	puller  *Puller
 	message jetstream.Msg

@@ -181,7 +181,10 @@ func (p *Puller) consumer(ctx context.Context, class Class) (jetstream.Consumer,
 // lease takes a message in. One that cannot be read is ended here, in public:
 // who waits for it hears why.
 func (p *Puller) lease(ctx context.Context, m jetstream.Msg) *Lease {
-	lease := &Lease{puller: p, message: m, Solo: isRedelivered(m)}
+	lease := &Lease{puller: p, message: m}
+	if meta, err := m.Metadata(); err == nil {
+		lease.Published, lease.Solo = meta.Timestamp, meta.NumDelivered > 1
+	}
 	if err := json.Unmarshal(m.Data(), &lease.Request); err != nil || lease.Request.V != Version || lease.Request.Stage() == "" {
 		p.refuse(m, lease.Request)
 		return nil
@@ -194,11 +197,6 @@ func (p *Puller) lease(ctx context.Context, m jetstream.Msg) *Lease {
 		p.held[lease] = true
 	}
 	return lease
-}
-
-func isRedelivered(m jetstream.Msg) bool {
-	meta, err := m.Metadata()
-	return err == nil && meta.NumDelivered > 1
 }
 
 // refuse ends a message of another version, or of none.

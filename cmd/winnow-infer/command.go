@@ -12,6 +12,7 @@ import (
 	"github.com/winnow-video/winnow/infer/onnx"
 	"github.com/winnow-video/winnow/infer/tensor"
 	"github.com/winnow-video/winnow/infer/vllm"
+	"github.com/winnow-video/winnow/workflows/artifact/diskcache"
 	"github.com/winnow-video/winnow/workflows/stack"
 )
 
@@ -39,6 +40,8 @@ held is bounded by --kv-memory; the prefixes used last stay. A prompt that does
 not fit in there alone ends as capacity/memory, and says how much it takes. The
 same memory is taken on a GPU while a batch runs there.
 
+` + diskcache.Help + `
+
 A bundle whose language model is remote is answered by a vLLM server: start that
 with the extracted language model, --enable-prompt-embeds and --generation-config
 vllm, on a private network, and name it by --language-url. Vision tower, projector
@@ -61,6 +64,7 @@ const (
 type options struct {
 	state   string
 	outside stack.Outside
+	cache   diskcache.Config
 	bundle  string
 	name    string
 	engine  onnx.Config
@@ -106,6 +110,7 @@ func command() *cobra.Command {
 	f.Int64Var(&o.kv, "kv-memory", 0, "bytes that the decoder's keys and values may take, half of them for prefixes that questions share (default: $"+kvMemoryVariable+", else a quarter of the free memory, less for small models)")
 	f.DurationVar(&o.limit, "limit", 10*time.Minute, "time one batch may take before the process ends itself, so that a hung device frees its requests")
 	f.DurationVar(&o.drain, "drain", 15*time.Second, "time after SIGTERM in which what runs may finish")
+	o.cache.Bind(f)
 	return c
 }
 
@@ -142,6 +147,9 @@ func (o options) validate() error {
 	}
 	if o.language.InFlight < 1 {
 		return fmt.Errorf("--language-inflight %d: want at least 1", o.language.InFlight)
+	}
+	if err := o.cache.Validate(); err != nil {
+		return err
 	}
 	return o.engine.Validate()
 }

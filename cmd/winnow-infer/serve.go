@@ -47,7 +47,12 @@ func (o options) run(ctx context.Context) error {
 		return err
 	}
 	defer queue.Close()
-	server := &infer.Server{Store: life.Mark(store), Batch: o.batch, Abreast: o.abreast(b), Limit: o.limit, Overdue: o.overdue(log), Log: log}
+	kept, end, err := o.cache.Open(life.Mark(store), log)
+	if err != nil {
+		return err
+	}
+	defer end()
+	server := &infer.Server{Store: kept, Batch: o.batch, Abreast: o.abreast(b), Limit: o.limit, Overdue: o.overdue(log), Log: log}
 	if b.Remote() {
 		log.Info("looking at the language server", "url", o.language.URL, "model", b.Language.Model)
 	}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/winnow-video/winnow/cmd/winnow/supervise"
 	"github.com/winnow-video/winnow/workers"
+	"github.com/winnow-video/winnow/workflows/artifact/diskcache"
 	"github.com/winnow-video/winnow/workflows/stack"
 )
 
@@ -76,7 +77,7 @@ func (a *app) superviseConfig(lasting bool, on devices) (supervise.Config, error
 	}
 	log := a.logger()
 	work := func(ctx context.Context, services stack.Services, serve func(context.Context, string) error) error {
-		return a.work(ctx, services, workers.Config{
+		return a.work(ctx, services, diskcache.Config{}, workers.Config{
 			Serve: serve, Hwaccel: on.decode, Encoder: workers.Encoder{Provider: on.encode.Provider}, Logger: log,
 		})
 	}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/winnow-video/winnow/workers"
 	"github.com/winnow-video/winnow/workers/source"
+	"github.com/winnow-video/winnow/workflows/artifact/diskcache"
 	"github.com/winnow-video/winnow/workflows/artifact/life"
 	"github.com/winnow-video/winnow/workflows/stack"
 )
@@ -25,12 +26,15 @@ a worker already; further ones add room.
 Clips that were asked of a device have keys of their own: give every worker of a stack the same
 --hwaccel. One that has another decodes in software.
 
-` + deviceHelp
+` + deviceHelp + `
+
+` + diskcache.Help
 
 func (a *app) workerCommand() *cobra.Command {
 	var queues []string
 	var slots workers.Slots
 	var origins source.OriginLimits
+	var cache diskcache.Config
 	var on devices
 	c := &cobra.Command{Use: "worker", Short: "Serve task queues of a running stack", Long: workerLong, Args: exactArgs()}
 	c.Flags().StringSliceVar(&queues, "queue", nil, "queue to serve: winnow, winnow-call, winnow-decode (default all)")
@@ -40,14 +44,18 @@ func (a *app) workerCommand() *cobra.Command {
 	c.Flags().IntVar(&origins.Concurrency, "origin-reads", 0, "reads at once from one origin of videos, S3 bucket or web host (default 16)")
 	c.Flags().Float64Var(&origins.PerSecond, "origin-rate", 0, "reads a second begun from one origin (default: as many as come)")
 	on.bind(c.Flags())
+	cache.Bind(c.Flags())
 	c.RunE = func(c *cobra.Command, _ []string) error {
+		if err := cache.Validate(); err != nil {
+			return usageError(err)
+		}
 		services, err := a.runningServices()
 		if err != nil {
 			return err
 		}
 		log := a.logger()
 		log.Info("worker starting", "temporal", services.Temporal.Address, "queues", strings.Join(queues, ","), "hwaccel", on.decode, "device", on.encode)
-		return a.work(c.Context(), services, workers.Config{
+		return a.work(c.Context(), services, cache, workers.Config{
 			Queues: queues, Slots: slots, Origins: origins, Hwaccel: on.decode,
 			Encoder: workers.Encoder{Provider: on.encode.Provider}, Logger: log,
 		})
@@ -60,7 +68,7 @@ func (a *app) logger() *slog.Logger { return slog.New(slog.NewTextHandler(a.err,
 
 // work connects to the services and serves queues until ctx ends. cfg holds what
 // the caller decides; the connections are filled in.
-func (a *app) work(ctx context.Context, services stack.Services, cfg workers.Config) error {
+func (a *app) work(ctx context.Context, services stack.Services, cache diskcache.Config, cfg workers.Config) error {
 	conn, err := dial(ctx, services, cfg.Logger)
 	if err != nil {
 		return err
@@ -69,7 +77,12 @@ func (a *app) work(ctx context.Context, services stack.Services, cfg workers.Con
 	if err := conn.store.CheckWrites(ctx); err != nil {
 		return err
 	}
-	cfg.Temporal, cfg.Store, cfg.Bus = conn.temporal, life.Mark(conn.store), conn.bus
+	store, end, err := cache.Open(life.Mark(conn.store), cfg.Logger)
+	if err != nil {
+		return err
+	}
+	defer end()
+	cfg.Temporal, cfg.Store, cfg.Bus = conn.temporal, store, conn.bus
 	if cfg.S3, err = source.S3Client(services.S3); err != nil {
 		return err
 	}

@@ -85,7 +85,8 @@ func TestOutside(t *testing.T) {
 		}
 	}
 	id := strings.TrimSpace(sent.out.String())
-	worker, infer := o.start("worker"), o.infer()
+	cache := filepath.Join(o.dir, "cache")
+	worker, infer := o.start("worker", "--cache", cache), o.infer("--cache", cache+"-infer")
 	o.winnow(0, "watch", id)
 	records := o.winnow(0, "results", id).records()
 	wantEachOnce(o.rig, records, lines, "rediprune-0.15")
@@ -94,6 +95,14 @@ func TestOutside(t *testing.T) {
 		if !strings.HasPrefix(r.Video, "s3://"+o.devstack.Services.S3.Bucket+"/videos/") {
 			t.Errorf("%s: video %s, want where it was sent to", r.ID, r.Video)
 		}
+	}
+	for _, folder := range []string{cache, cache + "-infer"} {
+		if kept, _ := filepath.Glob(filepath.Join(folder, "????????*")); len(kept) < 3 {
+			t.Errorf("%s keeps %v, want what was read of three videos", folder, kept)
+		}
+	}
+	if said := o.winnow(1, "worker", "--cache", cache).err.String(); !strings.Contains(said, "give every process a folder of its own") {
+		t.Errorf("a second worker with the same cache says %q", said)
 	}
 	again := o.winnow(0, "submit", "mine.yaml")
 	if said := again.err.String(); !strings.Contains(said, "0 of 3 sent to S3") || strings.Contains(said, "nobody serves") {

@@ -41,7 +41,7 @@ func Open(behind artifact.Store, dir string, limit int64, log *slog.Logger) (*Ca
 }
 
 // Close lets another process have the folder.
-func (c *Cache) Close() error { return c.folder.close() }
+func (c *Cache) Close() { c.folder.close() }
 
 // Get implements artifact.Store.
 func (c *Cache) Get(ctx context.Context, key artifact.Key) ([]byte, error) {

@@ -61,7 +61,7 @@ func openFolder(dir string, limit int64) (*folder, error) {
 	return f, nil
 }
 
-func (f *folder) close() error { return f.lock.Close() }
+func (f *folder) close() { _ = f.lock.Close() }
 
 // adopt takes over the files that are there, the oldest as the least recently
 // used, and removes what was never finished.

@@ -23,12 +23,12 @@ embedded stack, which is started for it.
 
 Of the services it checks that they answer and know the credentials; of S3 the clock, the bucket,
 writing, If-None-Match and If-Match; of NATS the account's limits, and that streams and buckets
-are as Winnow makes them; of Temporal the namespace, the version, who serves task queues, and in
+are as Winnow makes them; of Temporal the namespace, search attributes, the version, who serves task queues, and in
 which order the server hands out what waits: two dozen workflows that do nothing try that on a
 queue of their own, and are deleted again.
 
 A finding is ok, a warning, or wrong, with what to do. --fix makes what is absent, the bucket,
-streams and key-value buckets, and never changes what is there.`
+streams, key-value buckets and search attributes, and never changes what is there.`
 
 func (a *app) doctorCommand() *cobra.Command {
 	var fix, asJSON bool

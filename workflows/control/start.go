@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 
 	enums "go.temporal.io/api/enums/v1"
 	"go.temporal.io/api/serviceerror"
@@ -38,14 +39,20 @@ func (j *Jobs) start(ctx context.Context, id job.ID) error {
 	if err != nil {
 		return err
 	}
-	_, err = j.temporal.ExecuteWorkflow(ctx, client.StartWorkflowOptions{
+	options := client.StartWorkflowOptions{
 		ID:                                       workflows.JobWorkflowID(id.String()),
 		TaskQueue:                                workflows.QueueMain,
 		WorkflowIDReusePolicy:                    enums.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE,
 		WorkflowIDConflictPolicy:                 enums.WORKFLOW_ID_CONFLICT_POLICY_FAIL,
 		WorkflowExecutionErrorWhenAlreadyStarted: true,
 		Priority:                                 temporal.Priority{PriorityKey: spec.Priority + 1, FairnessKey: spec.Team},
-	}, workflows.JobType, in)
+		TypedSearchAttributes:                    attributes(id, spec),
+	}
+	_, err = j.temporal.ExecuteWorkflow(ctx, options, workflows.JobType, in)
+	if lacksAttributes(err) {
+		options.TypedSearchAttributes = temporal.SearchAttributes{}
+		_, err = j.temporal.ExecuteWorkflow(ctx, options, workflows.JobType, in)
+	}
 	var running *serviceerror.WorkflowExecutionAlreadyStarted
 	if errors.As(err, &running) {
 		return nil
@@ -54,6 +61,22 @@ func (j *Jobs) start(ctx context.Context, id job.ID) error {
 		return fmt.Errorf("start job %s: %w", id, err)
 	}
 	return nil
+}
+
+// attributes are what Temporal's console and command find a job by.
+func attributes(id job.ID, spec job.Spec) temporal.SearchAttributes {
+	found := []temporal.SearchAttributeUpdate{workflows.JobAttribute.ValueSet(id.String())}
+	if spec.Team != "" {
+		found = append(found, workflows.TeamAttribute.ValueSet(spec.Team))
+	}
+	return temporal.NewSearchAttributes(found...)
+}
+
+// lacksAttributes says whether a job was refused since its namespace has no such
+// search attributes. Temporal has no type for that.
+func lacksAttributes(err error) bool {
+	var invalid *serviceerror.InvalidArgument
+	return errors.As(err, &invalid) && strings.Contains(invalid.Message, "search attribute")
 }
 
 // input rebuilds the workflow's input from the store alone.

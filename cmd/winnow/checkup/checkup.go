@@ -39,7 +39,7 @@ type Finding struct {
 
 // Options is how services are checked.
 type Options struct {
-	Fix     bool // make what is absent: the bucket, streams, key-value buckets
+	Fix     bool // make what is absent: the bucket, streams, key-value buckets, search attributes
 	Outside bool // look at what the embedded stack sees to by itself, too: who serves, and fairness
 }
 

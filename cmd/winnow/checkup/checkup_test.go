@@ -64,6 +64,27 @@ func TestServices(t *testing.T) {
 	}
 }
 
+// TestNamespaceOfAnother looks at a namespace that has nothing of Winnow's.
+func TestNamespaceOfAnother(t *testing.T) {
+	t.Parallel()
+	services := stacktest.StartIn(t, t.TempDir()).Services
+	services.Temporal.Namespace = stacktest.Namespace(t, services.Temporal)
+	for _, look := range []struct {
+		fix  bool
+		want checkup.Verdict
+		said string
+	}{
+		{false, checkup.Warning, "WinnowJob, WinnowTeam are not there"},
+		{true, checkup.OK, "made WinnowJob, WinnowTeam"},
+		{false, checkup.OK, "WinnowJob and WinnowTeam"},
+	} {
+		found := of(t, checkup.Temporal(t.Context(), services.Temporal, checkup.Options{Fix: look.fix}), "temporal", "search attributes")
+		if found.Verdict != look.want || found.Said != look.said {
+			t.Errorf("fix %v: %+v, want %s: %s", look.fix, found, look.want, look.said)
+		}
+	}
+}
+
 // TestS3Lacks stands before the real server and takes away what Winnow relies on.
 func TestS3Lacks(t *testing.T) {
 	t.Parallel()

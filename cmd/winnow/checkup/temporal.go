@@ -4,12 +4,16 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
 	enums "go.temporal.io/api/enums/v1"
+	"go.temporal.io/api/operatorservice/v1"
 	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/temporal"
 
 	"github.com/winnow-video/winnow/workflows"
 	"github.com/winnow-video/winnow/workflows/stack"
@@ -32,7 +36,7 @@ func Temporal(ctx context.Context, c stack.Temporal, o Options) []Finding {
 	defer conn.Close()
 	r.ok("connection", "%s, answers in %v", c.Address, time.Since(began).Round(time.Millisecond))
 	r.namespace(ctx, conn, c.Namespace)
-	r.ok("search attributes", "Winnow uses none: there is nothing to make")
+	r.attributes(ctx, conn, c.Namespace, o.Fix)
 	fair := r.version(ctx, conn)
 	if o.Outside {
 		r.pollers(ctx, conn)
@@ -67,6 +71,38 @@ func (r *report) namespace(ctx context.Context, conn client.Client, name string)
 	default:
 		r.ok("namespace", "%s keeps closed workflows for %v", name, retention)
 	}
+}
+
+// attributes looks whether jobs can be found by what they are, and makes it so with fix.
+func (r *report) attributes(ctx context.Context, conn client.Client, namespace string, fix bool) {
+	const check = "search attributes"
+	mend := "Temporal's console cannot find jobs by team without: `winnow doctor --fix` makes them, with the rights of an operator"
+	have, err := conn.OperatorService().ListSearchAttributes(ctx, &operatorservice.ListSearchAttributesRequest{Namespace: namespace})
+	if err != nil {
+		r.warn(check, oneLine(err), mend)
+		return
+	}
+	absent := map[string]enums.IndexedValueType{}
+	for _, a := range []temporal.SearchAttributeKeyKeyword{workflows.JobAttribute, workflows.TeamAttribute} {
+		if _, there := have.GetCustomAttributes()[a.GetName()]; !there {
+			absent[a.GetName()] = enums.INDEXED_VALUE_TYPE_KEYWORD
+		}
+	}
+	names := strings.Join(slices.Sorted(maps.Keys(absent)), ", ")
+	switch {
+	case len(absent) == 0:
+		r.ok(check, "%s and %s", workflows.JobAttribute.GetName(), workflows.TeamAttribute.GetName())
+		return
+	case !fix:
+		r.warn(check, names+" are not there", mend)
+		return
+	}
+	_, err = conn.OperatorService().AddSearchAttributes(ctx, &operatorservice.AddSearchAttributesRequest{Namespace: namespace, SearchAttributes: absent})
+	if err != nil {
+		r.warn(check, oneLine(err), "let these credentials add search attributes, or have an operator add "+names+" as keywords; jobs run without")
+		return
+	}
+	r.ok(check, "made %s", names)
 }
 
 // version says whether the server is new enough to know priorities and fairness.

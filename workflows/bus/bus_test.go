@@ -3,6 +3,7 @@ package bus_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"strings"
 	"sync"
@@ -10,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
@@ -397,6 +399,52 @@ func TestOrder(t *testing.T) {
 	for _, e := range ended {
 		<-e
 	}
+}
+
+// Of twelve requests eight are of the first priority, three of the second and one of
+// the last, whether they are taken at once or one by one; what one lacks the others get.
+func TestShares(t *testing.T) {
+	t.Parallel()
+	store := memstore.New()
+	b := connect(t)
+	const each = 14
+	priorities := map[artifact.Key]int{}
+	for i := range each {
+		for priority := range 3 {
+			req := encode(t, fmt.Sprint(priority, "-", i))
+			priorities[req.Out] = priority
+			await(t, b, store, req, priority)
+		}
+	}
+	for priority := range 3 {
+		waitQueued(t, encode(t, "").Class(priority), each)
+	}
+	p, _ := pull(t, "w")
+	taken := map[int]int{}
+	take := func(limit int) {
+		leases, err := p.Next(t.Context(), limit)
+		if err != nil || len(leases) != limit {
+			t.Fatalf("Next(%d): %d leases, %v", limit, len(leases), err)
+		}
+		for _, lease := range leases {
+			taken[priorities[lease.Request.Out]]++
+			complete(t, store, lease)
+		}
+	}
+	want := func(first, second, last int) {
+		t.Helper()
+		if diff := cmp.Diff(map[int]int{0: first, 1: second, 2: last}, taken); diff != "" {
+			t.Errorf("taken, by priority (-want +got):\n%s", diff)
+		}
+	}
+	take(12)
+	want(8, 3, 1)
+	for range 6 {
+		take(1)
+	}
+	want(12, 5, 1)
+	take(12) // of the first priority two are left
+	want(14, 14, 2)
 }
 
 func TestNextTakesNoMoreThanItsLimit(t *testing.T) {

@@ -23,12 +23,14 @@ const pollEvery = time.Second
 var priorities = [...]int{0, 1, 2}
 
 // Puller takes a worker's requests off the queue, as many as it can hold:
-// answers before encodes, since they end items, and in a stage by priority.
+// answers before encodes, since they end items, and in a stage by priority: of
+// twelve, eight of the first, three of the second and one of the last, others
+// where one has fewer.
 // What it holds stays its own for as long as the process lives.
 type Puller struct {
 	bus       *Bus
 	worker    Worker
-	classes   []Class // in the order they are served
+	stages    []*stageQueue // in the order they are served
 	consumers map[Class]jetstream.Consumer
 	next      sync.Mutex // held by Next
 
@@ -44,7 +46,7 @@ type Puller struct {
 // Pull begins to take requests for w.Bundle, of w.Stages.
 func (b *Bus) Pull(w Worker) (*Puller, error) {
 	p := &Puller{
-		bus: b, worker: w, classes: classesOf(w),
+		bus: b, worker: w, stages: stagesOf(w),
 		consumers: map[Class]jetstream.Consumer{}, held: map[*Lease]bool{},
 		wake: make(chan struct{}, 1),
 	}
@@ -59,16 +61,25 @@ func (b *Bus) Pull(w Worker) (*Puller, error) {
 	return p, nil
 }
 
-func classesOf(w Worker) []Class {
-	var classes []Class
+// stageQueue is a stage's classes, by priority.
+type stageQueue struct {
+	classes [len(priorities)]Class
+	shares  shares
+}
+
+func stagesOf(w Worker) []*stageQueue {
+	var stages []*stageQueue
 	for _, stage := range []job.Stage{job.StageAnswer, job.StageEncode} {
-		for _, priority := range priorities {
-			if slices.Contains(w.Stages, stage) {
-				classes = append(classes, Class{Stage: stage, Bundle: short(w.Bundle), Priority: priority})
-			}
+		if !slices.Contains(w.Stages, stage) {
+			continue
 		}
+		q := &stageQueue{}
+		for i, priority := range priorities {
+			q.classes[i] = Class{Stage: stage, Bundle: short(w.Bundle), Priority: priority}
+		}
+		stages = append(stages, q)
 	}
-	return classes
+	return stages
 }
 
 // Next waits until there is something to do and returns up to limit requests,
@@ -129,8 +140,8 @@ func (p *Puller) fetch(ctx context.Context, limit int) ([]*Lease, error) {
 		return nil, nil
 	}
 	var fresh []*Lease
-	for _, class := range p.classes {
-		messages, err := p.fetchClass(ctx, class, limit)
+	for _, stage := range p.stages {
+		messages, err := p.fetchStage(ctx, stage, limit)
 		for _, m := range messages {
 			if lease := p.lease(ctx, m); lease != nil && !lease.Solo {
 				fresh = append(fresh, lease)
@@ -141,6 +152,36 @@ func (p *Puller) fetch(ctx context.Context, limit int) ([]*Lease, error) {
 		}
 	}
 	return fresh, nil
+}
+
+// fetchStage returns up to limit messages of a stage: to each priority its share,
+// then what is left to whoever has more, the first first.
+func (p *Puller) fetchStage(ctx context.Context, stage *stageQueue, limit int) (all []jetstream.Msg, err error) {
+	defer func() { stage.shares.deal(len(all)) }()
+	quotas := stage.shares.of(limit)
+	var drained [len(priorities)]bool
+	for i, class := range stage.classes {
+		if quotas[i] == 0 {
+			continue
+		}
+		messages, err := p.fetchClass(ctx, class, quotas[i])
+		all = append(all, messages...)
+		if err != nil {
+			return all, err
+		}
+		drained[i] = len(messages) < quotas[i]
+	}
+	for i, class := range stage.classes {
+		if len(all) == limit || drained[i] {
+			continue
+		}
+		messages, err := p.fetchClass(ctx, class, limit-len(all))
+		all = append(all, messages...)
+		if err != nil {
+			return all, err
+		}
+	}
+	return all, nil
 }
 
 // fetchClass returns what the class has, up to limit. A class without a durable has nothing.

@@ -56,8 +56,9 @@ test: pure ## run every test, against real Temporal, NATS and S3
 	$(GO) test -timeout 20m $(NATIVE)
 	cd deploy/devstack && CGO_ENABLED=0 $(GO) test -timeout 20m ./...
 
-test-deploy: build ## images, compose file and Helm chart, held against what reads them
-	cd deploy/tests && CGO_ENABLED=0 $(GO) test -timeout 20m ./...
+# Not part of make test: the libraries of Helm, Kubernetes and Compose take minutes to fetch and compile.
+test-deploy: programs ## images, compose file and Helm chart, held against what reads them
+	cd deploy/tests && CGO_ENABLED=0 $(GO) vet ./... && $(GO) mod tidy -diff && CGO_ENABLED=0 $(GO) test -timeout 20m ./...
 
 # Needs WINNOW_VLLM_URL, a server, and WINNOW_VLLM_BUNDLE, a bundle of the model that it serves.
 test-vllm: ## have a real vLLM server answer (never part of make test)
@@ -77,7 +78,6 @@ check: ## formatting, vet, staticcheck, workflowcheck, tidy modules
 	$(GO) run $(WFCHECK) ./workflows/...
 	$(GO) mod tidy -diff
 	cd deploy/devstack && CGO_ENABLED=0 $(GO) vet ./... && $(GO) mod tidy -diff
-	cd deploy/tests && CGO_ENABLED=0 $(GO) vet ./... && $(GO) mod tidy -diff
 
 clean: ## remove what was built here (not the cache, not .winnow/)
 	rm -rf $(BIN)

@@ -131,7 +131,8 @@ func TestSchemaRefuses(t *testing.T) {
 		{`services: {s3: {addressing: both}}`, "addressing"},
 		{`secrets: {password: secret}`, "password"},
 		{`gc: {clips: 1 day}`, "clips"},
-		{`cache: {sizeLimit: 20GB}`, "sizeLimit"},
+		{`cache: {gibibytes: 0}`, "gibibytes"},
+		{`scratch: {sizeLimit: 20GB}`, "sizeLimit"},
 		{`autoscaling: {temporalSecrets: [{parameter: token, name: a, key: b}]}`, "parameter"},
 		{`bundles: {volume: {hostPath: {path: /bundles}}}`, "volume"}, // beside the default's claim
 	} {

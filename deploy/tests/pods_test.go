@@ -2,6 +2,7 @@ package tests
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -108,4 +109,39 @@ func checkMounts(t *testing.T, w workload) {
 			t.Errorf("%s cannot write to %s", w.name, path)
 		}
 	}
+}
+
+// TestCache: who serves is told of a cache where there is a volume for it, with room for what it may hold.
+func TestCache(t *testing.T) {
+	each(t, func(t *testing.T, r rendering) {
+		for _, w := range r.workloads() {
+			var path string
+			for _, m := range w.container().VolumeMounts {
+				if m.Name == "cache" {
+					path = m.MountPath
+				}
+			}
+			if want := asked(r, "cache") && w.serves; want != (path != "") || want != slices.Contains(w.container().Args, "--cache="+path) {
+				t.Errorf("%s: cache at %q, told %v", w.name, path, w.container().Args)
+			}
+			for _, arg := range w.container().Args {
+				if text, ok := strings.CutPrefix(arg, "--cache-bytes="); ok {
+					bytes, err := strconv.ParseInt(text, 10, 64)
+					if room := cacheRoom(w); err != nil || bytes <= 0 || bytes >= room {
+						t.Errorf("%s: %s in a volume of %d (%v)", w.name, arg, room, err)
+					}
+				}
+			}
+		}
+	})
+}
+
+// cacheRoom is the size of the cache's volume, in bytes.
+func cacheRoom(w workload) int64 {
+	for _, v := range w.pod.Volumes {
+		if v.Name == "cache" {
+			return v.EmptyDir.SizeLimit.Value()
+		}
+	}
+	return 0
 }

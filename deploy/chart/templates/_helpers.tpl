@@ -96,7 +96,15 @@ readinessProbe:
   failureThreshold: 3
 {{- end -}}
 
-{{/* What every pod has: (dict "root" $ "of" (its values)). */}}
+{{/* Flags of the cache, where there is one. */}}
+{{- define "winnow.cacheArgs" -}}
+{{- if .Values.cache.enabled -}}
+- --cache=/var/cache/winnow
+- --cache-bytes={{ mul (int .Values.cache.gibibytes) 1073741824 }}
+{{- end -}}
+{{- end -}}
+
+{{/* What every pod has: (dict "root" $ "of" (its values) "cache" (whether it keeps one)). */}}
 {{- define "winnow.pod" -}}
 serviceAccountName: {{ include "winnow.serviceAccount" .root }}
 automountServiceAccountToken: false
@@ -134,13 +142,13 @@ volumes:
   - name: files
     secret: {secretName: {{ .root.Values.filesSecret }}, defaultMode: 0440}
 {{- end }}
-{{- if .root.Values.cache.enabled }}
+{{- if .cache }}
   - name: cache
-    emptyDir: {sizeLimit: {{ .root.Values.cache.sizeLimit }}}
+    emptyDir: {sizeLimit: {{ add (int .root.Values.cache.gibibytes) 1 }}Gi}
 {{- end }}
 {{- end -}}
 
-{{/* What every container has: (dict "root" $ "of" (its values) "image" "winnow"). */}}
+{{/* What every container has: (dict "root" $ "of" (its values) "image" "winnow" "cache" true). */}}
 {{- define "winnow.container" -}}
 image: {{ printf "%s:%s" .image (include "winnow.tag" .root) | quote }}
 imagePullPolicy: {{ .root.Values.images.pullPolicy }}
@@ -166,7 +174,7 @@ volumeMounts:
 {{- if .root.Values.filesSecret }}
   - {name: files, mountPath: /etc/winnow/files, readOnly: true}
 {{- end }}
-{{- if .root.Values.cache.enabled }}
+{{- if .cache }}
   - {name: cache, mountPath: /var/cache/winnow}
 {{- end }}
 {{- end -}}

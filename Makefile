@@ -7,7 +7,7 @@ STATIC  := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 WFCHECK := go.temporal.io/sdk/contrib/tools/workflowcheck@v0.6.0
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo bench-demo bench-accuracy bench-decode bench-infer bench-prune test test-export test-vllm check pure clean
+.PHONY: help setup build programs demo bench-demo bench-accuracy bench-decode bench-infer bench-prune test test-deploy test-export test-vllm check pure clean
 
 # env.mk comes from setup.sh: where FFmpeg and ONNX Runtime lie. Make builds it
 # first, then reads this file again.
@@ -23,12 +23,14 @@ help: ## print this
 setup: ## install what is missing: FFmpeg, ONNX Runtime, build tools
 	bash deploy/setup/setup.sh
 
-build: ## build the four programs into bin/
+build: programs ## build the four programs into bin/
+	cd deploy/devstack && CGO_ENABLED=0 $(GO) build -p 2 -ldflags '-s -w' -o ../../$(BIN)/winnow-devstack .
+
+programs: ## build the three that a cluster runs: all but the embedded stack
 	@mkdir -p $(BIN)
 	CGO_ENABLED=0 $(GO) build -o $(BIN)/winnow ./cmd/winnow
 	$(GO) build -o $(BIN)/winnow-decode ./cmd/winnow-decode
 	$(GO) build -o $(BIN)/winnow-infer ./cmd/winnow-infer
-	cd deploy/devstack && CGO_ENABLED=0 $(GO) build -p 2 -ldflags '-s -w' -o ../../$(BIN)/winnow-devstack .
 
 demo: build ## answer the demo questions on the demo videos
 	$(BIN)/winnow run deploy/bundle/demo.yaml
@@ -57,6 +59,10 @@ bench-prune: build ## measure ReDiPrune's selection beside the published one
 test: pure ## run every test, against real Temporal, NATS and S3
 	$(GO) test -timeout 20m $(NATIVE)
 	cd deploy/devstack && CGO_ENABLED=0 $(GO) test -timeout 20m ./...
+
+# Not part of make test: the libraries of Helm, Kubernetes and Compose take minutes to fetch and compile.
+test-deploy: programs ## images, compose file and Helm chart, held against what reads them
+	cd deploy/tests && CGO_ENABLED=0 $(GO) vet ./... && $(GO) mod tidy -diff && CGO_ENABLED=0 $(GO) test -timeout 20m ./...
 
 # Needs WINNOW_VLLM_URL, a server, and WINNOW_VLLM_BUNDLE, a bundle of the model that it serves.
 test-vllm: ## have a real vLLM server answer (never part of make test)

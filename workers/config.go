@@ -1,6 +1,7 @@
 package workers
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -9,6 +10,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/minio/minio-go/v7"
 	"go.temporal.io/sdk/client"
@@ -44,6 +46,7 @@ type Config struct {
 	Encoder    Encoder
 	Origins    source.OriginLimits // of what videos are read from
 	Hwaccel    wire.Hwaccel        // what decodes; default none. It is part of a clip's key.
+	Drain      time.Duration       // what decoding and pruning get to end when the worker stops; default 10 s
 	Name       string              // in records; default host-pid
 	Logger     *slog.Logger
 
@@ -76,6 +79,7 @@ func (c Config) WithDefaults() Config {
 	if c.Hwaccel == "" {
 		c.Hwaccel = wire.HwaccelNone
 	}
+	c.Drain = cmp.Or(c.Drain, 10*time.Second)
 	if c.Encoder.Provider == "" {
 		c.Encoder.Provider = device.CPU
 	}

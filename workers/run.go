@@ -16,11 +16,12 @@ import (
 	"github.com/winnow-video/winnow/workflows/job"
 )
 
-// stopTimeout is what activities get to end by themselves when a worker stops.
-const stopTimeout = 10 * time.Second
+// waitersDrain is what activities that wait for inference get when a worker stops:
+// another takes their place and loses nothing.
+const waitersDrain = 10 * time.Second
 
 // Run serves cfg's task queues until ctx ends, then stops polling, gives
-// activities 10 s and returns nil. What they had not finished runs again elsewhere.
+// activities cfg.Drain and returns nil. What they had not finished runs again elsewhere.
 func Run(ctx context.Context, cfg Config) error {
 	cfg = cfg.WithDefaults()
 	if err := cfg.validate(); err != nil {
@@ -99,11 +100,15 @@ func (s *stages) workerOf(queue string, fatal chan<- error) worker.Worker {
 	slots := map[string]int{
 		workflows.QueueMain: s.cfg.Slots.Main, workflows.QueueCall: s.cfg.Slots.Call, workflows.QueueDecode: s.cfg.Slots.Decode,
 	}
+	drain := s.cfg.Drain
+	if queue == workflows.QueueCall {
+		drain = min(drain, waitersDrain)
+	}
 	w := worker.New(s.cfg.Temporal, queue, worker.Options{
 		Identity:                           s.cfg.Name,
 		MaxConcurrentActivityExecutionSize: slots[queue],
 		DisableWorkflowWorker:              queue != workflows.QueueMain,
-		WorkerStopTimeout:                  stopTimeout,
+		WorkerStopTimeout:                  drain,
 		MaxHeartbeatThrottleInterval:       beatEvery,
 		OnFatalError:                       func(err error) { fatal <- err },
 	})

@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -35,6 +36,7 @@ func (a *app) workerCommand() *cobra.Command {
 	var slots workers.Slots
 	var origins source.OriginLimits
 	var cache diskcache.Config
+	var drain time.Duration
 	var on devices
 	c := &cobra.Command{Use: "worker", Short: "Serve task queues of a running stack", Long: workerLong, Args: exactArgs()}
 	c.Flags().StringSliceVar(&queues, "queue", nil, "queue to serve: winnow, winnow-call, winnow-decode (default all)")
@@ -43,9 +45,13 @@ func (a *app) workerCommand() *cobra.Command {
 	c.Flags().IntVar(&slots.Call, "call-slots", 0, "activities waiting for inference at once (default 64)")
 	c.Flags().IntVar(&origins.Concurrency, "origin-reads", 0, "reads at once from one origin of videos, S3 bucket or web host (default 16)")
 	c.Flags().Float64Var(&origins.PerSecond, "origin-rate", 0, "reads a second begun from one origin (default: as many as come)")
+	c.Flags().DurationVar(&drain, "drain", 10*time.Second, "time after SIGTERM in which decoding and pruning may finish; the rest runs again elsewhere")
 	on.bind(c.Flags())
 	cache.Bind(c.Flags())
 	c.RunE = func(c *cobra.Command, _ []string) error {
+		if drain <= 0 {
+			return usagef("--drain %v: want a duration like 10s", drain)
+		}
 		if err := cache.Validate(); err != nil {
 			return usageError(err)
 		}
@@ -57,7 +63,7 @@ func (a *app) workerCommand() *cobra.Command {
 		log.Info("worker starting", "temporal", services.Temporal.Address, "queues", strings.Join(queues, ","), "hwaccel", on.decode, "device", on.encode)
 		return a.work(c.Context(), services, cache, workers.Config{
 			Queues: queues, Slots: slots, Origins: origins, Hwaccel: on.decode,
-			Encoder: workers.Encoder{Provider: on.encode.Provider}, Logger: log,
+			Encoder: workers.Encoder{Provider: on.encode.Provider}, Drain: drain, Logger: log,
 		})
 	}
 	return c

@@ -19,7 +19,8 @@ import (
 )
 
 // The benchmarks are what bench/bench.py compares with Python's onnxruntime.
-// WINNOW_BENCH_BUNDLE names the bundle, WINNOW_BENCH_THREADS the threads.
+// WINNOW_BENCH_BUNDLE names the bundle, WINNOW_BENCH_THREADS the threads; with
+// WINNOW_BENCH_SPIN they spin.
 
 // benchEngine opens ONNX Runtime for one benchmark: a process runs one.
 func benchEngine(b *testing.B, profile string) (*onnx.Engine, *bundle.Bundle) {
@@ -33,7 +34,7 @@ func benchEngine(b *testing.B, profile string) (*onnx.Engine, *bundle.Bundle) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	engine, err := onnx.Open(onnx.Config{Threads: threads, Profile: profile})
+	engine, err := onnx.Open(onnx.Config{Threads: threads, Profile: profile, Spin: os.Getenv("WINNOW_BENCH_SPIN") != ""})
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -25,6 +25,7 @@ type Config struct {
 	Library string        // path of libonnxruntime.so; default: $WINNOW_ORT_LIB, else where deploy/setup put it
 	Device  device.Device // default auto: CUDA where it can, else the CPU
 	Threads int           // inside one graph; default: ONNX Runtime's, the cores
+	Spin    bool          // threads wait for each other without sleeping
 	Profile string        // folder that ONNX Runtime writes a trace of every graph to, when that is closed; default: none
 }
 
@@ -131,11 +132,14 @@ func (e *Engine) options(path string) (*ort.SessionOptions, error) {
 	if err != nil {
 		return nil, err
 	}
+	spinning := "0" // it would take the cores that decoding needs
+	if e.cfg.Spin {
+		spinning = "1"
+	}
 	err = errors.Join(
 		options.SetIntraOpNumThreads(e.cfg.Threads), // 0: ONNX Runtime decides
 		options.SetGraphOptimizationLevel(ort.GraphOptimizationLevelEnableAll),
-		// Spinning threads would take the cores that decoding needs.
-		options.AddSessionConfigEntry("session.intra_op.allow_spinning", "0"),
+		options.AddSessionConfigEntry("session.intra_op.allow_spinning", spinning),
 		// A plan for every shape seen is no use where each token makes a new one.
 		options.SetMemPattern(false),
 		appendProvider(options, e.device),

@@ -66,13 +66,13 @@ func (a *app) forget(ctx context.Context, s *session, args, sources []string) er
 	var troubles []error
 	for _, arg := range args {
 		if id, err := job.ParseID(arg); err == nil {
-			troubles = append(troubles, f.findJob(id))
+			troubles = append(troubles, f.findJob(ctx, id))
 		} else {
-			troubles = append(troubles, f.findFile(arg))
+			troubles = append(troubles, f.findFile(ctx, arg))
 		}
 	}
 	for _, source := range slices.Sorted(maps.Keys(f.copies)) {
-		troubles = append(troubles, f.one(source))
+		troubles = append(troubles, f.one(ctx, source))
 	}
 	return errors.Join(troubles...)
 }
@@ -81,7 +81,6 @@ func (a *app) forget(ctx context.Context, s *session, args, sources []string) er
 type forgetter struct {
 	*app
 	*session
-	ctx    context.Context // of one command line
 	opener source.Opener
 	copies map[string]artifact.Key // by source: the copy that submit made of a local video, or none
 }
@@ -96,34 +95,34 @@ func (a *app) forgetter(ctx context.Context, s *session) (*forgetter, error) {
 		return nil, err
 	}
 	opener := source.Opener{Local: memo, S3: client, HTTPS: source.PublicClient(), Scratch: os.TempDir()}
-	return &forgetter{a, s, ctx, opener, map[string]artifact.Key{}}, nil
+	return &forgetter{a, s, opener, map[string]artifact.Key{}}, nil
 }
 
 // findFile finds the source of a video as a manifest names it. Where services are
 // outside, a local one was copied there, and the copy is the source.
-func (f *forgetter) findFile(video string) error {
+func (f *forgetter) findFile(ctx context.Context, video string) error {
 	if strings.Contains(video, "://") {
-		return f.find(video)
+		return f.find(ctx, video)
 	}
 	path, err := filepath.Abs(video)
 	if err != nil {
 		return err
 	}
 	if !f.outside.Given() {
-		return f.find(path)
+		return f.find(ctx, path)
 	}
-	id, err := f.identify(path)
+	id, err := f.identify(ctx, path)
 	if err != nil {
 		return err
 	}
-	return f.find(f.uploads() + string(artifact.Video(strings.TrimPrefix(id, "sha256-"), extension(path))))
+	return f.find(ctx, f.bucket()+string(artifact.Video(strings.TrimPrefix(id, "sha256-"), extension(path))))
 }
 
-// uploads is the beginning of the URL of every object of ours.
-func (f *forgetter) uploads() string { return "s3://" + f.Services.S3.Bucket + "/" }
+// bucket is how the URL of every object in our own bucket begins.
+func (f *forgetter) bucket() string { return "s3://" + f.Services.S3.Bucket + "/" }
 
-func (f *forgetter) find(video string) error {
-	id, err := f.identify(video)
+func (f *forgetter) find(ctx context.Context, video string) error {
+	id, err := f.identify(ctx, video)
 	if err == nil {
 		f.copies[id] = f.copyOf(video)
 	}
@@ -132,16 +131,16 @@ func (f *forgetter) find(video string) error {
 
 // copyOf is the key of a video that submit has copied; none of another's.
 func (f *forgetter) copyOf(video string) artifact.Key {
-	key, ours := strings.CutPrefix(video, f.uploads())
+	key, ours := strings.CutPrefix(video, f.bucket())
 	if !ours || !strings.HasPrefix(key, string(artifact.Videos)) {
 		return ""
 	}
 	return artifact.Key(key)
 }
 
-func (f *forgetter) identify(video string) (string, error) {
+func (f *forgetter) identify(ctx context.Context, video string) (string, error) {
 	const noLimit = math.MaxInt64 // it was within the limits once
-	opened, err := f.opener.Open(f.ctx, video, noLimit)
+	opened, err := f.opener.Open(ctx, video, noLimit)
 	if err != nil {
 		return "", fmt.Errorf("%s: %w", source.Redacted(video), err)
 	}
@@ -149,8 +148,8 @@ func (f *forgetter) identify(video string) (string, error) {
 }
 
 // findJob finds all sources that a job derived anything from.
-func (f *forgetter) findJob(id job.ID) error {
-	one, err := f.jobs.Show(f.ctx, id)
+func (f *forgetter) findJob(ctx context.Context, id job.ID) error {
+	one, err := f.jobs.Show(ctx, id)
 	if err != nil {
 		return err
 	}
@@ -158,7 +157,7 @@ func (f *forgetter) findJob(id job.ID) error {
 		return fmt.Errorf("job %s is not over: cancel it first", id)
 	}
 	untold := map[string]bool{} // videos whose records do not name their source
-	for r, err := range f.jobs.Results(f.ctx, id) {
+	for r, err := range f.jobs.Results(ctx, id) {
 		if err != nil {
 			return err
 		}
@@ -171,7 +170,7 @@ func (f *forgetter) findJob(id job.ID) error {
 	}
 	var troubles []error
 	for _, video := range slices.Sorted(maps.Keys(untold)) {
-		if err := f.find(video); err != nil {
+		if err := f.find(ctx, video); err != nil {
 			troubles = append(troubles, fmt.Errorf("its records do not name its source, and it is not there any more: %w", err))
 		}
 	}
@@ -188,8 +187,8 @@ func sourceIn(r job.Record) (source string, ok bool) {
 }
 
 // one forgets a source, and prints and stores the receipt.
-func (f *forgetter) one(source string) error {
-	receipt, err := life.Forget(f.ctx, f.conn.store, source, f.copies[source])
+func (f *forgetter) one(ctx context.Context, source string) error {
+	receipt, err := life.Forget(ctx, f.conn.store, source, f.copies[source])
 	if err != nil {
 		return err
 	}
@@ -198,7 +197,7 @@ func (f *forgetter) one(source string) error {
 		return err
 	}
 	key := artifact.Key("forgotten/" + receipt.At.Format("20060102T150405Z") + "-" + source + ".json")
-	if _, err := f.conn.store.Put(f.ctx, key, bytes.NewReader(text), artifact.Replace); err != nil {
+	if _, err := f.conn.store.Put(ctx, key, bytes.NewReader(text), artifact.Replace); err != nil {
 		return err
 	}
 	_, err = fmt.Fprintf(f.out, "%s\n", text)

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
 	"time"
@@ -48,7 +47,9 @@ func (a *app) gcCommand() *cobra.Command {
 			return err
 		}
 		defer s.close()
-		report, err := life.Sweep(c.Context(), s.conn.store, ages, dry, a.sweeping(c.Context()))
+		tell, done := a.sweeping()
+		report, err := life.Sweep(c.Context(), s.conn.store, ages, dry, tell)
+		done()
 		if err != nil {
 			return err
 		}
@@ -68,14 +69,13 @@ func kindName(kind artifact.Kind) string {
 	return string(kind)
 }
 
-// sweeping draws how far a sweep is, on a terminal.
-func (a *app) sweeping(ctx context.Context) func(life.Report) {
+// sweeping draws how far a sweep is, on a terminal, until it is done.
+func (a *app) sweeping() (tell func(life.Report), done func()) {
 	if !isTerminal(a.err) {
-		return func(life.Report) {}
+		return func(life.Report) {}, func() {}
 	}
 	last := time.Now()
-	context.AfterFunc(ctx, func() { fmt.Fprintln(a.err) })
-	return func(r life.Report) {
+	tell = func(r life.Report) {
 		if time.Since(last) < time.Second {
 			return
 		}
@@ -83,6 +83,7 @@ func (a *app) sweeping(ctx context.Context) func(life.Report) {
 		removed, left := sums(r)
 		fmt.Fprintf(a.err, "\r%d artifacts looked at, %d of them too old, %sB\x1b[K", removed.Objects+left.Objects, removed.Objects, si(float64(removed.Bytes)))
 	}
+	return tell, func() { fmt.Fprint(a.err, "\r\x1b[K") }
 }
 
 func sums(r life.Report) (removed, left life.Count) {

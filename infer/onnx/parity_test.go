@@ -46,13 +46,19 @@ type family struct {
 	cases    []parityCase
 }
 
-func TestFamiliesEqualTransformers(t *testing.T) {
-	t.Parallel()
+// familyFolders are those of the fixtures, one a family.
+func familyFolders(t *testing.T) []string {
+	t.Helper()
 	folders, err := filepath.Glob(filepath.Join("testdata", "parity", "*"))
 	if err != nil || len(folders) == 0 {
 		t.Fatalf("%d fixtures, %v", len(folders), err)
 	}
-	for _, folder := range folders {
+	return folders
+}
+
+func TestFamiliesEqualTransformers(t *testing.T) {
+	t.Parallel()
+	for _, folder := range familyFolders(t) {
 		t.Run(filepath.Base(folder), func(t *testing.T) {
 			t.Parallel()
 			f := openFamily(t, folder, "bundle")

@@ -17,11 +17,7 @@ import (
 // one prefix or two, each is answered as it is when it is read whole and alone.
 func TestBatchesAndPrefixesEqualAlone(t *testing.T) {
 	t.Parallel()
-	folders, err := filepath.Glob(filepath.Join("testdata", "parity", "*"))
-	if err != nil || len(folders) == 0 {
-		t.Fatalf("%d fixtures, %v", len(folders), err)
-	}
-	for _, folder := range folders {
+	for _, folder := range familyFolders(t) {
 		t.Run(filepath.Base(folder), func(t *testing.T) {
 			t.Parallel()
 			f := openFamily(t, folder, "bundle")
@@ -167,11 +163,7 @@ func narrowValues(values []float64) []float32 {
 // A clip's tokens are the same bit for bit whatever else is encoded meanwhile.
 func TestEncodeKeepsClipsApart(t *testing.T) {
 	t.Parallel()
-	folders, err := filepath.Glob(filepath.Join("testdata", "parity", "*"))
-	if err != nil || len(folders) == 0 {
-		t.Fatalf("%d fixtures, %v", len(folders), err)
-	}
-	for _, folder := range folders {
+	for _, folder := range familyFolders(t) {
 		t.Run(filepath.Base(folder), func(t *testing.T) {
 			t.Parallel()
 			f := openFamily(t, folder, "bundle")

@@ -54,7 +54,7 @@ func TestOutsideRefuses(t *testing.T) {
 func TestTLS(t *testing.T) {
 	t.Parallel()
 	c, certificate := fast(stacktest.Start(t).NATS), stacktest.NewCertificate(t)
-	c.URL = "tls://" + closedPort(t) + ", tls://" + stacktest.FrontNATS(t, certificate, strings.TrimPrefix(c.URL, "nats://"))
+	c.URL = "tls://" + stacktest.ClosedPort(t) + ", tls://" + stacktest.FrontNATS(t, certificate, strings.TrimPrefix(c.URL, "nats://"))
 	c.TLS = trust.Files{CA: certificate.File, Cert: certificate.File, Key: certificate.KeyFile}
 	b := connectTo(t, c)
 	if _, err := b.Workers(t.Context()); err != nil {

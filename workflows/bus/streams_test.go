@@ -2,7 +2,6 @@ package bus_test
 
 import (
 	"errors"
-	"net"
 	"strings"
 	"testing"
 	"time"
@@ -26,7 +25,7 @@ func TestConnectRefuses(t *testing.T) {
 	}{
 		"no address":     {func(c *bus.Config) { c.URL = "" }, nil, "nats.urls is missing"},
 		"wrong password": {func(c *bus.Config) { c.Password += "x" }, nats.ErrAuthorization, good.URL},
-		"nobody there":   {func(c *bus.Config) { c.URL = "nats://" + closedPort(t) }, bus.ErrUnavailable, "nats at"},
+		"nobody there":   {func(c *bus.Config) { c.URL = "nats://" + stacktest.ClosedPort(t) }, bus.ErrUnavailable, "nats at"},
 		"another TTL":    {func(c *bus.Config) { c.WorkerTTL = time.Minute }, bus.ErrSettings, "bucket WINNOW_WORKERS has other settings than Winnow needs: ttl is 6s, want 1m0s"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -39,16 +38,6 @@ func TestConnectRefuses(t *testing.T) {
 			}
 		})
 	}
-}
-
-func closedPort(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
 }
 
 func TestOtherStreamIsRefused(t *testing.T) {

@@ -2,7 +2,6 @@ package stack_test
 
 import (
 	"log/slog"
-	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -25,7 +24,7 @@ func TestTemporalRefuses(t *testing.T) {
 		want   []string
 	}{
 		"no port":           {func(c *stack.Temporal) { c.Address = "temporal" }, []string{`temporal.address "temporal": want host:port`}},
-		"nobody there":      {func(c *stack.Temporal) { c.Address = closedPort(t) }, []string{"connection refused", "look whether it runs"}},
+		"nobody there":      {func(c *stack.Temporal) { c.Address = stacktest.ClosedPort(t) }, []string{"connection refused", "look whether it runs"}},
 		"silence":           {func(c *stack.Temporal) { c.Address = silent }, []string{"temporal at " + silent, "look whether it runs"}},
 		"no such namespace": {func(c *stack.Temporal) { c.Namespace = "nix" }, []string{`has no namespace "nix"`, "operator namespace create"}},
 		"TLS, unknown":      {func(c *stack.Temporal) { c.Address, c.TLS.Enabled = tlsOnly, true }, []string{"x509:", "check temporal.tls.ca_file"}},
@@ -68,14 +67,4 @@ func TestTemporalTLS(t *testing.T) {
 		t.Fatal(err)
 	}
 	client.Close()
-}
-
-func closedPort(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
 }

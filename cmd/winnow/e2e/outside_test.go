@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -174,7 +173,7 @@ func TestOutsideRefused(t *testing.T) {
 	o := newOutside(t)
 	s := o.devstack.Services
 	job := o.writeJob("mine", clipLines(o.rig, 1))
-	none := closedPort(t)
+	none := stacktest.ClosedPort(t)
 	cases := []struct {
 		name string
 		args []string
@@ -289,14 +288,4 @@ func TestOutsideVideosAreMissing(t *testing.T) {
 	if listed := o.winnow(0, "ls", "--json").out.String(); listed != "" {
 		t.Errorf("there is a job: %s", listed)
 	}
-}
-
-func closedPort(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
 }

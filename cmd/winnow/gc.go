@@ -16,7 +16,8 @@ const gcLong = `Remove artifacts that were not used for a while. Results and rec
 What a video was turned into (clips, tokens, kept tokens, answers) is stored so that later
 questions find it. It can always be made again from the video. An artifact goes when it was
 neither made nor used within the age of its kind. Jobs mark what they use every 30 minutes, so
-gc may run at any time, on any machine, beside any job.
+gc may run at any time, on any machine, beside any job. What videos reported to their page goes
+as soon as the page has written its records.
 
 Ages are durations like 36h. Tokens cost an encoder to make again, clips a decoder, kept tokens
 next to nothing. Run it once a day.`
@@ -109,6 +110,7 @@ func (a *app) printSwept(r life.Report, ages life.Ages, dry, asJSON bool) error 
 	for _, kind := range life.Kinds {
 		row(kindName(kind), ages[kind], r[kind].Removed, r[kind].Left)
 	}
+	row("drafts", "", r[life.Draft].Removed, r[life.Draft].Left)
 	removed, left := sums(r)
 	row("all", "", removed, left)
 	t.Render()

@@ -3,6 +3,7 @@ package artifact
 import (
 	"fmt"
 	"path"
+	"strings"
 )
 
 // JobFolder is the prefix of everything that belongs to a job.
@@ -39,5 +40,13 @@ func PageRecords(job string, generation, page int) Key {
 
 // VideoRecords is the key of what one Video reports to its Page.
 func VideoRecords(job string, generation, page, video int) Key {
-	return Key(path.Join("jobs", job, "drafts", fmt.Sprint(generation), fmt.Sprintf("%06d", page), fmt.Sprintf("%04d.jsonl", video)))
+	return Drafts(job) + Key(fmt.Sprintf("%d/%06d/%04d.jsonl", generation, page, video))
+}
+
+// Drafts is the prefix of what a job's Videos reported.
+func Drafts(job string) Key { return JobFolder(job) + "drafts/" }
+
+// DraftOf is the key of the PageRecords that k, a VideoRecords, goes into.
+func (k Key) DraftOf() Key {
+	return Key(strings.Replace(path.Dir(string(k)), "/drafts/", "/records/", 1) + ".jsonl")
 }

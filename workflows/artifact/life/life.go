@@ -3,7 +3,8 @@
 // Whoever finds an artifact that has lain for a while marks its kind as used;
 // a sweep removes what is older than its kind's age and was not used within
 // it. So a sweep never races a running job, and needs to know of none. Records
-// and results are no artifacts: nothing here touches them.
+// and results are no artifacts: nothing here touches them. What videos report
+// goes when their page has written it into its records.
 package life
 
 import (

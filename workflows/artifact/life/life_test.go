@@ -39,12 +39,18 @@ func TestSweep(t *testing.T) {
 		"jobs/j/results.jsonl":      900 * day,
 		"jobs/j/records/0/0.jsonl":  900 * day,
 		"index/jobs/j":              900 * day,
+
+		"jobs/j/drafts/0/000001/0000.jsonl": 0, // its page is closed
+		"jobs/j/drafts/0/000001/0001.jsonl": 0,
+		"jobs/j/drafts/0/000002/0000.jsonl": 900 * day, // open
+		"jobs/j/drafts/1/000001/0000.jsonl": 900 * day, // open again
+		"jobs/j/records/0/000001.jsonl":     0,
 	} {
 		put(t, store, key, age)
 	}
 	want := []artifact.Key{
 		"gc/clock",
-		"index/jobs/j", "jobs/j/records/0/0.jsonl", "jobs/j/results.jsonl",
+		"index/jobs/j", "jobs/j/drafts/0/000002/0000.jsonl", "jobs/j/drafts/1/000001/0000.jsonl", "jobs/j/records/0/0.jsonl", "jobs/j/records/0/000001.jsonl", "jobs/j/results.jsonl",
 		"v1/a/clip/2.safetensors", "v1/a/tokens/1.safetensors",
 		"v1/b/clip/1.safetensors", "v1/b/clip/used",
 		"v1/d/clip", "v1/d/future/1.safetensors", "v2/d/clip/1.safetensors",
@@ -64,6 +70,7 @@ func TestSweep(t *testing.T) {
 		"tokens": {Left: life.Count{Objects: 1, Bytes: bytes}},
 		"kept":   {Removed: life.Count{Objects: 3, Bytes: 3 * bytes}},
 		"answer": {Removed: life.Count{Objects: 1, Bytes: bytes}},
+		"draft":  {Removed: life.Count{Objects: 2, Bytes: 2 * bytes}, Left: life.Count{Objects: 2, Bytes: 2 * bytes}},
 	}, done); diff != "" {
 		t.Errorf("report (-want +got):\n%s", diff)
 	}

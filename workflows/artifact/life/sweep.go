@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -39,9 +40,9 @@ type Swept struct {
 type Report map[artifact.Kind]*Swept
 
 // Sweep removes every artifact of store that was neither made nor used within
-// its kind's age, and calls tell with the sums so far after every video. With
-// dry set nothing is removed, and the report says what would be. Several sweeps
-// at once do no harm.
+// its kind's age, and the drafts of closed pages, and calls tell with the sums so
+// far after every job and video. With dry set nothing is removed, and the report
+// says what would be. Several sweeps at once do no harm.
 func Sweep(ctx context.Context, store artifact.Keeper, ages Ages, dry bool, tell func(Report)) (Report, error) {
 	if err := ages.Validate(); err != nil {
 		return nil, err
@@ -51,28 +52,36 @@ func Sweep(ctx context.Context, store artifact.Keeper, ages Ages, dry bool, tell
 		return nil, err
 	}
 	s := &sweep{store: store, ages: ages, dry: dry, now: now, report: Report{}}
-	for _, kind := range Kinds {
+	for _, kind := range append(Kinds[:], Draft) {
 		s.report[kind] = &Swept{}
 	}
+	if err := s.drafts(ctx, tell); err != nil {
+		return s.report, err
+	}
+	return s.report, s.artifacts(ctx, tell)
+}
+
+// artifacts removes what of every video is old.
+func (s *sweep) artifacts(ctx context.Context, tell func(Report)) error {
 	var g group
-	for ref, err := range store.List(ctx, artifact.Artifacts) {
+	for ref, err := range s.store.List(ctx, artifact.Artifacts) {
 		if err != nil {
-			return s.report, err
+			return err
 		}
 		source, kind, ok := ref.Key.Derived()
-		if !ok || s.report[kind] == nil {
+		if !ok || !slices.Contains(Kinds[:], kind) {
 			continue // of another version of Winnow, or not its own
 		}
 		if source != g.source || kind != g.kind {
 			if err := s.group(ctx, g); err != nil {
-				return s.report, err
+				return err
 			}
 			tell(s.report)
 			g = group{source: source, kind: kind}
 		}
 		g.add(ref)
 	}
-	return s.report, s.group(ctx, g)
+	return s.group(ctx, g)
 }
 
 // storageTime is the time by the clock that dates objects, however wrong ours is.

@@ -163,9 +163,10 @@ class Golden:
         return tensors, cases
 
     def case(self, question, options, keep, query):
-        ids = self.ids(question, options)
+        text = self.text(question, options)
+        ids = torch.tensor(self.tokenizer(text).input_ids)
         logits = self.reference.see(self.clip, ids)[-1]
-        vector = self.query(question, ids, query)
+        vector = self.query(question, text, query)
         embeds, kept = self.reference.prune(ids, self.frames, vector, keep)
         if keep < 1:
             logits = self.reference.logits(embeds)[-1]
@@ -173,19 +174,24 @@ class Golden:
         case = {"question": question, "options": options, "keep": keep, "query": query, "kept": kept, "ids": said}
         return case, {"embeds": embeds, "logits": steps, "query": vector}
 
-    def ids(self, question, options):
+    def text(self, question, options):
         """the prompt as the processor tokenises it"""
         listed = "".join(OPTIONS["option"].format(letter="ABC"[i], text=o) for i, o in enumerate(options))
         text = question + (OPTIONS["options"].format(list=listed) if options else "")
         media = [{"type": self.family.media}] * (self.frames if self.family.media == "image" else 1)
         turn = [{"role": "user", "content": [*media, {"type": "text", "text": text}]}]
         prompt = self.tokenizer.apply_chat_template(turn, chat_template=self.chat, tokenize=False, add_generation_prompt=True)
-        return torch.tensor(self.tokenizer(self.reference.expand(prompt, self.frames)).input_ids)
+        return self.reference.expand(prompt, self.frames)
 
-    def query(self, question, ids, kind):
-        """of the ids behind the last placeholder, or of the question's alone"""
-        last = (ids == self.family.placeholder).nonzero().max() + 1
-        ids = ids[last:] if kind == "prompt" else torch.tensor(self.tokenizer.encode(question, add_special_tokens=False))
+    def query(self, question, text, kind):
+        """of the ids behind the last placeholder, or of those that the question has a part in"""
+        made = self.tokenizer(text, return_offsets_mapping=True)
+        ids = torch.tensor(made.input_ids)
+        if kind == "prompt":
+            ids = ids[(ids == self.family.placeholder).nonzero().max() + 1 :]
+        else:
+            first = text.index(question)
+            ids = ids[[i for i, (a, b) in enumerate(made.offset_mapping) if a < first + len(question) and b > first]]
         return rediprune.query(self.reference.embeddings()[ids])
 
     def greedy(self, embeds, logits):

@@ -6,7 +6,9 @@
 For each family a tiny checkpoint of random weights is made with a fixed seed,
 through the family's own classes, and exported like any other. Beside the bundle lie
 golden.safetensors (frames, tokens, and of every case the prompt's embeddings and the
-logits of each greedy step) and golden.json (questions, selections, ids). With
+logits of each greedy step) and golden.json (questions, selections, ids); beside a
+bundle of int8, golden-int8.safetensors has the logits and ids of the same class with
+its decoder's matrices rounded as the bundle's are. With
 pruning off they come from the model's own forward over pixels and placeholders;
 with it, rows that ReDiPrune did not keep are taken out of the same embeddings.
 """
@@ -143,10 +145,10 @@ def preprocessing(folder, side, squash):
 class Golden:
     """what transformers says of a family's checkpoint"""
 
-    def __init__(self, folder, name):
+    def __init__(self, folder, name, weights="f16"):
         self.side, self.frames, _, self.chat = FAMILIES[name]
         self.checkpoint = Checkpoint(folder)
-        self.family = families.of(self.checkpoint)
+        self.family = families.of(self.checkpoint, weights)
         self.tokenizer = self.checkpoint.tokenizer()
         self.reference = Reference(self.family)
         generator = torch.Generator().manual_seed(1)
@@ -212,12 +214,20 @@ def fixture(name):
             checkpoint(folder, name, seed)
             with torch.no_grad():
                 golden = Golden(folder, name).all()
+                coarse = said(*Golden(folder, name, "int8").all()) if "int8" in PRECISIONS.get(name, {}) else None
             write(OUT / name, folder, name, *golden)
+            if coarse:
+                save_file(coarse, str(OUT / name / "golden-int8.safetensors"))
             return
         except TooClose:
             continue
         finally:
             shutil.rmtree(folder, ignore_errors=True)
+
+
+def said(tensors, cases):
+    """logits and ids alone: rounding the decoder changes no more"""
+    return {n: t for n, t in tensors.items() if n.startswith("logits.")} | {f"ids.{i}": torch.tensor(c["ids"]) for i, c in enumerate(cases)}
 
 
 def write(out, folder, name, tensors, cases):

@@ -10,9 +10,21 @@ import (
 
 // layout is how keys and values lie in memory: an array [B,Hkv,S,hd] of f32 for
 // the keys and one for the values of every layer.
-type layout struct{ layers, heads, width int }
+type layout struct {
+	layers, heads, width int
+	past, present        []string // what the graph calls the arrays that it reads and writes
+}
 
-func layoutOf(l bundle.LanguageDims) layout { return layout{l.Layers, l.KVHeads, l.HeadDim} }
+func layoutOf(l bundle.LanguageDims) layout {
+	of := layout{layers: l.Layers, heads: l.KVHeads, width: l.HeadDim}
+	for i := range l.Layers {
+		for _, what := range []string{"k", "v"} {
+			of.past = append(of.past, fmt.Sprintf("past.%d.%s", i, what))
+			of.present = append(of.present, fmt.Sprintf("present.%d.%s", i, what))
+		}
+	}
+	return of
+}
 
 // values counts those of a number of positions, over all arrays.
 func (l layout) values(positions int) int { return 2 * l.layers * l.heads * l.width * positions }
@@ -23,17 +35,18 @@ func (l layout) bytes(positions int) int64 { return 4 * int64(l.values(positions
 // cut divides memory into the arrays of n prompts of s positions: k and v of the first layer, of the second, …
 func (l layout) cut(memory []float32, n, s int) []tensor.Dense[float32] {
 	arrays := make([]tensor.Dense[float32], 2*l.layers)
+	shape := tensor.Shape{n, l.heads, s, l.width}
 	size := n * l.heads * s * l.width
 	for i := range arrays {
-		arrays[i] = tensor.Dense[float32]{Shape: tensor.Shape{n, l.heads, s, l.width}, Data: memory[i*size : (i+1)*size]}
+		arrays[i] = tensor.Dense[float32]{Shape: shape, Data: memory[i*size : (i+1)*size]}
 	}
 	return arrays
 }
 
-// put names the arrays that memory is cut into, as the graph knows them.
-func (l layout) put(f *tensor.File, which string, memory []float32, n, s int) {
+// put puts the arrays that memory is cut into, under names.
+func (l layout) put(f *tensor.File, names []string, memory []float32, n, s int) {
 	for i, a := range l.cut(memory, n, s) {
-		tensor.Put(f, fmt.Sprintf("%s.%d.%s", which, i/2, "kv"[i%2:i%2+1]), a)
+		tensor.Put(f, names[i], a)
 	}
 }
 
@@ -70,10 +83,10 @@ func (l layout) clear(c columns, count int) {
 	}
 }
 
-// decoding is the decoder's inputs between its steps.
+// decoding is the decoder's inputs and outputs between its steps.
 type decoding struct {
 	d          *Decoder
-	in         *tensor.File
+	in, out    tensor.File
 	past, next []float32 // caches: the one that a step reads, and the one it writes
 	width      int       // of the mask: past and rows of this step
 	mask       []int64
@@ -118,7 +131,7 @@ func (d *Decoder) lay(batch []*reading, e extent, past, next []float32) *decodin
 	hidden := d.bundle.Dims.Language.Hidden
 	embeds := tensor.New[float32](e.n, e.tail, hidden)
 	positions := tensor.New[int64](e.n, e.tail)
-	s := &decoding{d: d, in: &tensor.File{}, past: past, next: next, width: e.head + e.tail, pos: make([]int64, e.n)}
+	s := &decoding{d: d, past: past, next: next, width: e.head + e.tail, pos: make([]int64, e.n)}
 	s.mask = make([]int64, e.n*s.width)
 	for b, r := range batch {
 		rest := r.Len() - r.prefix
@@ -132,10 +145,10 @@ func (d *Decoder) lay(batch []*reading, e extent, past, next []float32) *decodin
 		ones(mask[e.head+pad:])
 		s.pos[b] = int64(r.Len())
 	}
-	tensor.Put(s.in, "inputs_embeds", embeds)
-	tensor.Put(s.in, "position_ids", positions)
+	tensor.Put(&s.in, "inputs_embeds", embeds)
+	tensor.Put(&s.in, "position_ids", positions)
 	s.putMask()
-	d.layout.put(s.in, "past", past, e.n, e.head)
+	d.layout.put(&s.in, d.layout.past, past, e.n, e.head)
 	return s
 }
 
@@ -146,19 +159,20 @@ func ones(mask []int64) {
 }
 
 func (s *decoding) putMask() {
-	tensor.Put(s.in, "attention_mask", tensor.Dense[int64]{Shape: tensor.Shape{len(s.pos), s.width}, Data: s.mask})
+	tensor.Put(&s.in, "attention_mask", tensor.Dense[int64]{Shape: tensor.Shape{len(s.pos), s.width}, Data: s.mask})
 }
 
-// run makes one step: logits [B,V] of the last position. The cache that it wrote is the next step's to read.
+// run makes one step: logits [B,V] of the last position, which the next step
+// writes over. The cache that it wrote is the next step's to read.
 func (s *decoding) run() (tensor.Dense[float32], error) {
-	out := &tensor.File{}
-	s.d.layout.put(out, "present", s.next, len(s.pos), s.width)
-	if err := s.d.graph.Run(s.in, out); err != nil {
+	l := s.d.layout
+	l.put(&s.out, l.present, s.next, len(s.pos), s.width)
+	if err := s.d.graph.Run(&s.in, &s.out); err != nil {
 		return tensor.Dense[float32]{}, ran(job.StageAnswer, err)
 	}
 	s.past, s.next = s.next, s.past
-	s.d.layout.put(s.in, "past", s.past, len(s.pos), s.width)
-	logits, err := tensor.Get[float32](out, "logits")
+	l.put(&s.in, l.past, s.past, len(s.pos), s.width)
+	logits, err := tensor.Get[float32](&s.out, "logits")
 	if err != nil || len(logits.Shape) != 2 || logits.Shape[0] != len(s.pos) {
 		return logits, contract(job.StageAnswer, "the decoder returned logits %v, want [%d,V]", logits.Shape, len(s.pos))
 	}
@@ -180,8 +194,8 @@ func (s *decoding) feed(ids []int32) error {
 		s.pos[b]++
 	}
 	s.mask, s.width = mask, s.width+1
-	tensor.Put(s.in, "inputs_embeds", tensor.Dense[float32]{Shape: tensor.Shape{n, 1, rows.Shape[1]}, Data: rows.Data})
-	tensor.Put(s.in, "position_ids", positions)
+	tensor.Put(&s.in, "inputs_embeds", tensor.Dense[float32]{Shape: tensor.Shape{n, 1, rows.Shape[1]}, Data: rows.Data})
+	tensor.Put(&s.in, "position_ids", positions)
 	s.putMask()
 	return nil
 }

@@ -164,19 +164,19 @@ func (d *Decoder) take(batch []*reading, said []*utterance, logits tensor.Dense[
 		if u.done(p.Generate) {
 			continue
 		}
-		logprobs, ok := logSoftmax(logits.Row(i))
+		scores, ok := newScores(logits.Row(i))
 		if !ok {
 			return nil, false, notFinite(fmt.Sprintf("token %d", step))
 		}
 		if step == 0 {
-			u.Letters = at(logprobs, p.Letters)
+			u.Letters = scores.logprobs(p.Letters)
 		}
 		if p.Generate.Mode == job.ModeScore {
 			u.ended = true
 			continue
 		}
-		next[i] = pick(logprobs, p.Generate, u.sampler)
-		u.say(next[i], logprobs, d.bundle.EOS)
+		next[i] = scores.pick(p.Generate, u.sampler)
+		u.say(next[i], scores, d.bundle.EOS)
 		open = open || !u.done(p.Generate)
 	}
 	return next, open, nil
@@ -187,18 +187,8 @@ func notFinite(at string) *job.Failure {
 	return job.Fail(job.StageAnswer, job.ModelNotFinite, "the decoder returned NaN or infinity at %s", at)
 }
 
-// at is the log-probabilities of ids.
-func at(logprobs []float32, ids []int32) []*float64 {
-	found := make([]*float64, len(ids))
-	for i, id := range ids {
-		x := float64(logprobs[id])
-		found[i] = &x
-	}
-	return found
-}
-
-func (u *utterance) say(id int32, logprobs []float32, eos []int32) {
-	u.Logprobs = append(u.Logprobs, float64(logprobs[id]))
+func (u *utterance) say(id int32, s scores, eos []int32) {
+	u.Logprobs = append(u.Logprobs, s.logprob(id))
 	if slices.Contains(eos, id) {
 		u.ended = true
 		return

@@ -114,7 +114,7 @@ func (d *Decoder) recall(r *reading) ([]float32, error) {
 	if err != nil {
 		return nil, err
 	}
-	if _, ok := logSoftmax(logits.Row(0)); !ok {
+	if _, ok := highest(logits.Row(0)); !ok {
 		return nil, notFinite("the rows before the question")
 	}
 	d.prefixes.put(r.key, cache)

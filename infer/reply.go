@@ -26,6 +26,9 @@ func (a *Answerer) outcome(asked *asked, u *Utterance) Outcome {
 	} else {
 		r.Answer = bundle.ParseAnswer(strings.TrimSpace(text), q.Item.Options)
 	}
+	if asked.trimmed {
+		r.Trimmed = q.kept
+	}
 	r.Confidence = confidence(r.Answer, scores, u.Logprobs)
 	r.Degraded = degraded(asked, r)
 	return Outcome{Reply: r}

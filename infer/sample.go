@@ -9,70 +9,54 @@ import (
 	"github.com/winnow-video/winnow/workflows/job"
 )
 
-// logSoftmax is log(softmax(logits)); ok is false where a logit is not finite.
-// It is most of what a token costs outside the graph.
-func logSoftmax(logits []float32) (logprobs []float32, ok bool) {
-	highest := logits[0]
-	for _, x := range logits {
-		if x-x != 0 { // NaN or infinite
-			return nil, false
-		}
-		if x > highest {
-			highest = x
-		}
-	}
-	var sum float64
-	for _, x := range logits {
-		sum += exp(float64(x - highest))
-	}
-	norm := float64(highest) + math.Log(sum)
-	logprobs = make([]float32, len(logits))
-	for i, x := range logits {
-		logprobs[i] = float32(float64(x) - norm)
-	}
-	return logprobs, true
+// scores are one step's logits [V], and what makes log-probabilities of them.
+type scores struct {
+	logits  []float32
+	highest float32
+	norm    float64 // log Σ e^logit
 }
 
-// exp is e^x for x ≤ 0, within 1e-8 of it and quicker than math.Exp: 2^n·e^r with
-// |r| ≤ ln2/2, and e^r by its series.
-func exp(x float64) float64 {
-	const (
-		least = -700    // e^x is no more than 1e-304
-		round = 3 << 51 // added and taken off again, it rounds to an integer
-	)
-	if x < least {
-		return 0
+// newScores reads logits; ok is false where one is not finite.
+func newScores(logits []float32) (s scores, ok bool) {
+	top, ok := highest(logits)
+	if !ok {
+		return s, false
 	}
-	shifted := x*math.Log2E + round
-	r := x - (shifted-round)*math.Ln2
-	series := 1 + r*(1+r*(1./2+r*(1./6+r*(1./24+r*(1./120+r*(1./720+r*(1./5040)))))))
-	return series * math.Float64frombits((math.Float64bits(shifted)+1023)<<52)
+	return scores{logits: logits, highest: top, norm: float64(top) + math.Log(sumExp(logits, top))}, true
+}
+
+// logprob is a token's, rounded to single precision as its logit is.
+func (s scores) logprob(id int32) float64 {
+	return float64(float32(float64(s.logits[id]) - s.norm))
+}
+
+func (s scores) logprobs(ids []int32) []*float64 {
+	all := make([]*float64, len(ids))
+	for i, id := range ids {
+		x := s.logprob(id)
+		all[i] = &x
+	}
+	return all
 }
 
 // pick chooses the next token: the most likely one (the lowest id of equals) at
 // temperature 0, else a sample from the smallest set of tokens whose share reaches TopP.
-func pick(logprobs []float32, g job.Generation, r *rand.Rand) int32 {
-	best := 0
-	for i, x := range logprobs {
-		if x > logprobs[best] {
-			best = i
-		}
-	}
+func (s scores) pick(g job.Generation, r *rand.Rand) int32 {
 	if g.Temperature == 0 {
-		return int32(best)
+		return int32(slices.Index(s.logits, s.highest))
 	}
-	return nucleus(logprobs, logprobs[best], g, r)
+	return s.nucleus(g, r)
 }
 
-func nucleus(logprobs []float32, highest float32, g job.Generation, r *rand.Rand) int32 {
+func (s scores) nucleus(g job.Generation, r *rand.Rand) int32 {
 	type choice struct {
 		id    int32
 		share float64
 	}
-	choices := make([]choice, len(logprobs))
+	choices := make([]choice, len(s.logits))
 	var sum float64
-	for i, x := range logprobs {
-		share := math.Exp(float64(x-highest) / g.Temperature)
+	for i, x := range s.logits {
+		share := math.Exp(float64(x-s.highest) / g.Temperature)
 		choices[i] = choice{int32(i), share}
 		sum += share
 	}

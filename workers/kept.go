@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -118,6 +119,22 @@ func framesOf(kept *tensor.File) ([]job.Frame, error) {
 		frames[i] = job.Frame{Index: int(index.Data[i]), PTS: pts.Data[i], Total: perFrame}
 	}
 	return frames, countKept(frames, kept)
+}
+
+// framesRead is frames with the tokens that `fit: trim` left of each; trimmed is
+// nil where all kept ones were read.
+func framesRead(frames []job.Frame, trimmed []int) ([]job.Frame, error) {
+	if trimmed == nil {
+		return frames, nil
+	}
+	if len(trimmed) != len(frames) {
+		return nil, job.Fail(job.StageRecord, job.ModelContract, "the prompt was trimmed to rows of %d frames, and %d were looked at", len(trimmed), len(frames))
+	}
+	read := slices.Clone(frames)
+	for i, n := range trimmed {
+		read[i].Kept = n
+	}
+	return read, nil
 }
 
 func countKept(frames []job.Frame, kept *tensor.File) error {

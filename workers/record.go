@@ -137,9 +137,13 @@ func (s *stages) resultOf(ctx context.Context, w *work, b book, t task) (*job.Re
 	if err != nil {
 		return nil, err
 	}
+	frames, err := framesRead(kept.frames, reply.Trimmed)
+	if err != nil {
+		return nil, err
+	}
 	return &job.Result{
 		Answer: reply.Answer, OptionLogprobs: reply.OptionLogprobs, Confidence: reply.Confidence,
-		Correct: graded(t.item, reply.Answer), Frames: kept.frames, KeptRef: string(t.kept),
+		Correct: graded(t.item, reply.Answer), Frames: frames, KeptRef: string(t.kept),
 		Tokens: reply.Tokens, FLOPs: reply.FLOPs, Prune: w.spec.Prune[t.Variant],
 		Degraded: slices.Concat(kept.degraded, reply.Degraded),
 		Model:    job.Model{Bundle: w.bundle.Name, Digest: w.bundle.Digest(), Engine: reply.Engine},

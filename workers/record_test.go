@@ -62,20 +62,29 @@ func (d *desk) answerAll(t testing.TB, in workflows.StageInput, except ...workfl
 	for _, item := range except {
 		skip[item] = true
 	}
+	for _, task := range w.items {
+		if !skip[task.Item] {
+			d.answer(t, task.answer, testReply())
+		}
+	}
+}
+
+func testReply() job.Reply {
 	index := 1
-	body, err := json.Marshal(job.Reply{
+	return job.Reply{
 		V: job.Version, Answer: job.Answer{Text: "B", OptionIndex: &index, Letter: "B", Parse: job.ParseLetter},
 		Tokens: job.Tokens{VisualTotal: 8, VisualKept: 4, Prompt: 20, Completion: 1},
 		FLOPs:  job.FLOPs{Convention: "real", Full: 100, Spent: 40}, Engine: "test",
-	})
+	}
+}
+
+func (d *desk) answer(t testing.TB, key artifact.Key, r job.Reply) {
+	t.Helper()
+	body, err := json.Marshal(r)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, task := range w.items {
-		if !skip[task.Item] {
-			put(t, d.cfg.Store, task.answer, body)
-		}
-	}
+	put(t, d.cfg.Store, key, body)
 }
 
 func wantKept(t *testing.T, d *desk, key artifact.Key, want int) *tensor.File {
@@ -208,6 +217,46 @@ func TestRecordMakesOneRecordAnItem(t *testing.T) {
 	}
 	if records[2].Failure.Code != job.InternalLost || records[3].Failure.Code != job.ModelPoison {
 		t.Errorf("failures = %+v, %+v", records[2].Failure, records[3].Failure)
+	}
+}
+
+// Of a trimmed prompt a record counts what was read, of each frame too.
+func TestRecordOfATrimmedPrompt(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t, questions("/x", 2), 500, nil)
+	in := d.stageInput(t, 2)
+	if _, err := call(t, job.StagePrune, d.prune, in); err != nil {
+		t.Fatal(err)
+	}
+	w, err := d.workOf(t.Context(), in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, trimmed := range [][]int{{0, 1}, {1}} {
+		r := testReply()
+		r.Trimmed, r.Degraded = trimmed, []string{job.DegradedTrimmed}
+		d.answer(t, w.items[i].answer, r)
+	}
+	if _, err := d.record(t.Context(), workflows.RecordInput{StageInput: in}); err != nil {
+		t.Fatal(err)
+	}
+	body, err := d.cfg.Store.Get(t.Context(), artifact.VideoRecords(d.run.Job, 0, 0, 0))
+	if err != nil {
+		t.Fatal(err)
+	}
+	records, err := job.ReadLines[job.Record](body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []job.Frame{{Index: 0, Kept: 0, Total: 4}, {Index: 99, PTS: 3.3, Kept: 1, Total: 4}}
+	if diff := cmp.Diff(want, records[0].Frames, cmpopts.IgnoreFields(job.Frame{}, "Relevance")); diff != "" {
+		t.Errorf("frames (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff([]string{job.DegradedPartialFrames, job.DegradedTrimmed}, records[0].Degraded); diff != "" {
+		t.Errorf("degraded (-want +got):\n%s", diff)
+	}
+	if f := records[1].Failure; f == nil || f.Code != job.ModelContract {
+		t.Errorf("rows of one frame where two were looked at: %+v, want %s", f, job.ModelContract)
 	}
 }
 

@@ -153,12 +153,9 @@ class Weights:
     def quantise(self, name, value, turn, product):
         """blocks of 8-bit integers with a scale each, multiplied as ONNX Runtime's MatMulNBits does"""
         rows, columns = value.shape
-        blocks = value.reshape(rows, columns // BLOCK, BLOCK)
-        scale = np.abs(blocks).max(-1, keepdims=True) / 127
-        scale[scale == 0] = 1
-        levels = np.round(blocks / scale).astype(np.int16) + 128
-        self.add(name + ".q8", levels.astype(np.uint8))
-        self.add(name + ".scale", scale[..., 0].astype(np.float32))
+        levels, scale = blocks(value)
+        self.add(name + ".q8", (levels + 128).astype(np.uint8))
+        self.add(name + ".scale", scale[..., 0])
         at = list(self.graph.node).index(product)
         self.graph.node.insert(at, helper.make_node(
             "MatMulNBits", [product.input[0], name + ".q8", name + ".scale"], list(product.output), domain="com.microsoft",
@@ -173,6 +170,14 @@ class Weights:
         tensor = numpy_helper.from_array(value, name)
         self.data.put(tensor)
         self.graph.initializer.append(tensor)
+
+
+def blocks(value):
+    """f32 [N,K] -> integers of -127 to 127 [N,K/BLOCK,BLOCK], and their scales f32 [N,K/BLOCK,1]"""
+    parts = value.reshape(len(value), -1, BLOCK)
+    scale = np.abs(parts).max(-1, keepdims=True) / 127
+    scale[scale == 0] = 1
+    return np.round(parts / scale).astype(np.int16), scale.astype(np.float32)
 
 
 def decoder_signature(width, cache):

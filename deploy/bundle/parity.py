@@ -6,7 +6,9 @@
 For each family a tiny checkpoint of random weights is made with a fixed seed,
 through the family's own classes, and exported like any other. Beside the bundle lie
 golden.safetensors (frames, tokens, and of every case the prompt's embeddings and the
-logits of each greedy step) and golden.json (questions, selections, ids). With
+logits of each greedy step) and golden.json (questions, selections, ids); beside a
+bundle of int8, golden-int8.safetensors has the logits and ids of the same class with
+its decoder's matrices rounded as the bundle's are. With
 pruning off they come from the model's own forward over pixels and placeholders;
 with it, rows that ReDiPrune did not keep are taken out of the same embeddings.
 """
@@ -143,10 +145,10 @@ def preprocessing(folder, side, squash):
 class Golden:
     """what transformers says of a family's checkpoint"""
 
-    def __init__(self, folder, name):
+    def __init__(self, folder, name, weights="f16"):
         self.side, self.frames, _, self.chat = FAMILIES[name]
         self.checkpoint = Checkpoint(folder)
-        self.family = families.of(self.checkpoint)
+        self.family = families.of(self.checkpoint, weights)
         self.tokenizer = self.checkpoint.tokenizer()
         self.reference = Reference(self.family)
         generator = torch.Generator().manual_seed(1)
@@ -163,9 +165,10 @@ class Golden:
         return tensors, cases
 
     def case(self, question, options, keep, query):
-        ids = self.ids(question, options)
+        text = self.text(question, options)
+        ids = torch.tensor(self.tokenizer(text).input_ids)
         logits = self.reference.see(self.clip, ids)[-1]
-        vector = self.query(question, ids, query)
+        vector = self.query(question, text, query)
         embeds, kept = self.reference.prune(ids, self.frames, vector, keep)
         if keep < 1:
             logits = self.reference.logits(embeds)[-1]
@@ -173,19 +176,24 @@ class Golden:
         case = {"question": question, "options": options, "keep": keep, "query": query, "kept": kept, "ids": said}
         return case, {"embeds": embeds, "logits": steps, "query": vector}
 
-    def ids(self, question, options):
+    def text(self, question, options):
         """the prompt as the processor tokenises it"""
         listed = "".join(OPTIONS["option"].format(letter="ABC"[i], text=o) for i, o in enumerate(options))
         text = question + (OPTIONS["options"].format(list=listed) if options else "")
         media = [{"type": self.family.media}] * (self.frames if self.family.media == "image" else 1)
         turn = [{"role": "user", "content": [*media, {"type": "text", "text": text}]}]
         prompt = self.tokenizer.apply_chat_template(turn, chat_template=self.chat, tokenize=False, add_generation_prompt=True)
-        return torch.tensor(self.tokenizer(self.reference.expand(prompt, self.frames)).input_ids)
+        return self.reference.expand(prompt, self.frames)
 
-    def query(self, question, ids, kind):
-        """of the ids behind the last placeholder, or of the question's alone"""
-        last = (ids == self.family.placeholder).nonzero().max() + 1
-        ids = ids[last:] if kind == "prompt" else torch.tensor(self.tokenizer.encode(question, add_special_tokens=False))
+    def query(self, question, text, kind):
+        """of the ids behind the last placeholder, or of those that the question has a part in"""
+        made = self.tokenizer(text, return_offsets_mapping=True)
+        ids = torch.tensor(made.input_ids)
+        if kind == "prompt":
+            ids = ids[(ids == self.family.placeholder).nonzero().max() + 1 :]
+        else:
+            first = text.index(question)
+            ids = ids[[i for i, (a, b) in enumerate(made.offset_mapping) if a < first + len(question) and b > first]]
         return rediprune.query(self.reference.embeddings()[ids])
 
     def greedy(self, embeds, logits):
@@ -206,12 +214,20 @@ def fixture(name):
             checkpoint(folder, name, seed)
             with torch.no_grad():
                 golden = Golden(folder, name).all()
+                coarse = said(*Golden(folder, name, "int8").all()) if "int8" in PRECISIONS.get(name, {}) else None
             write(OUT / name, folder, name, *golden)
+            if coarse:
+                save_file(coarse, str(OUT / name / "golden-int8.safetensors"))
             return
         except TooClose:
             continue
         finally:
             shutil.rmtree(folder, ignore_errors=True)
+
+
+def said(tensors, cases):
+    """logits and ids alone: rounding the decoder changes no more"""
+    return {n: t for n, t in tensors.items() if n.startswith("logits.")} | {f"ids.{i}": torch.tensor(c["ids"]) for i, c in enumerate(cases)}
 
 
 def write(out, folder, name, tensors, cases):

@@ -3,6 +3,7 @@
 import torch
 
 import rediprune
+from onnxfile import BLOCK, blocks
 
 
 class Reference:
@@ -13,7 +14,7 @@ class Reference:
         model = family.model_class.from_pretrained(
             family.checkpoint.folder, torch_dtype=torch.float32, attn_implementation="eager"
         ).eval()
-        self.model = model if family.weights == "f32" else rounded(model)
+        self.model = {"f32": lambda m: m, "f16": rounded, "int8": quantised}[family.weights](model)
         self.projector.register_forward_pre_hook(self.keep_tokens)
         self.projector.register_forward_hook(self.keep_rows)
         self.model.model.language_model.register_forward_pre_hook(self.keep_embeds, with_kwargs=True)
@@ -107,3 +108,18 @@ def rounded(model):
         for p in model.parameters():
             p.copy_(p.half().float())
     return model
+
+
+def quantised(model):
+    """the model with its decoder's matrices as int8 holds them, and the rest as f16 does"""
+    linear = [m for m in (*model.model.language_model.modules(), model.lm_head) if isinstance(m, torch.nn.Linear) and m.in_features % BLOCK == 0]
+    held = [restored(m.weight.detach()) for m in linear]
+    rounded(model)
+    for m, weight in zip(linear, held):
+        m.weight = torch.nn.Parameter(weight, requires_grad=False)  # a head that shares the embeddings parts from them here
+    return model
+
+
+def restored(weight):
+    levels, scale = blocks(weight.numpy())
+    return torch.from_numpy((levels * scale).reshape(weight.shape))

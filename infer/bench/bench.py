@@ -93,20 +93,20 @@ class Runs:
         """ours by theirs, the median of turns"""
         return statistics.median(o / t for o, t in zip(self.samples["ours", what], self.samples[who, what]))
 
-    def ours(self, what, seconds=None, **env):
+    def ours(self, what, length=None, **env):
         env = os.environ | {
             "WINNOW_BENCH_BUNDLE": str(self.folder), "WINNOW_BENCH_THREADS": str(self.args.threads), "WINNOW_BENCH_PROMPT": str(PROMPT),
             "WINNOW_BENCH_TOKENS": str(TOKENS),
         } | env
-        command = [str(self.binary), "-test.run=^$", f"-test.bench=^Benchmark{what}$", f"-test.benchtime={seconds or self.args.seconds}s"]
+        command = [str(self.binary), "-test.run=^$", f"-test.bench=^Benchmark{what}$", f"-test.benchtime={length or f'{self.args.seconds}s'}"]
         out = subprocess.run(command, env=env, capture_output=True, text=True, check=True).stdout
         line = next(x for x in out.splitlines() if x.startswith(f"Benchmark{what}"))
         return {unit: float(value) for value, unit in re.findall(r"([\d.e+]+) (\S+)", line)}
 
     def traced(self):
-        """the runtime's trace holds a million events, and slows a token down: short, and only for what is outside"""
+        """the runtime's trace holds a million events, and slows a token down: few answers, and only for what is outside"""
         with tempfile.TemporaryDirectory() as folder:
-            return {"outside-ns": self.ours("Decoder", 1, WINNOW_BENCH_PROFILE=folder)["outside-ns"]}
+            return {"outside-ns": self.ours("Decoder", "5x", WINNOW_BENCH_PROFILE=folder)["outside-ns"]}
 
     def peer(self, graph, *flags):
         command = [sys.executable, HERE / "peer.py", graph, self.folder, *flags, "--threads", self.args.threads, "--seconds", self.args.seconds, "--prompt", PROMPT, "--tokens", TOKENS]

@@ -62,6 +62,8 @@ def decoder(args):
     rng = np.random.default_rng(1)
     table = embeddings(args.bundle)
     prompt = table[rng.integers(0, len(table), args.prompt)][None]
+    for tokens in (1, args.tokens):  # the first pair finds no memory yet
+        say(prompt, table, tokens)
     first, each = [], []
     until = time.perf_counter() + args.seconds
     while time.perf_counter() < until:

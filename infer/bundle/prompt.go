@@ -155,51 +155,6 @@ func (p *Prompt) newline() {
 	p.Len++
 }
 
-// Tail is the ids after the last visual rows: what query vector `prompt` is made of.
-func (p Prompt) Tail() []int32 {
-	var ids []int32
-	for _, s := range p.Segments[p.tail:] {
-		ids = append(ids, s.IDs...)
-	}
-	return ids
-}
-
-// Second is the prompt's second text token, of which `released` makes its
-// query; nil if there is none.
-func (p Prompt) Second() []int32 {
-	var ids []int32
-	for _, s := range p.Segments {
-		if ids = append(ids, s.IDs...); len(ids) > 1 {
-			return ids[1:2]
-		}
-	}
-	return nil
-}
-
-// QueryIDs returns the token ids that the query vector of q comes from: prune
-// makes it of their embeddings. They do not depend on what is kept. Those of
-// `question` are what its own text becomes inside the prompt.
-func (b *Bundle) QueryIDs(kind job.Query, q Question) ([]int32, error) {
-	if kind == job.QueryQuestion {
-		return b.tokenizer.EncodeTexts(user(b.template.beforeQuestion() + q.Text)), nil
-	}
-	kept := make([]int, len(q.Times))
-	for t := range kept {
-		kept[t] = b.Tokens()
-	}
-	p, err := b.Prompt(q, kept)
-	if err != nil {
-		return nil, err
-	}
-	switch kind {
-	case job.QueryPrompt:
-		return p.Tail(), nil
-	case job.QueryReleased:
-		return p.Second(), nil
-	}
-	return nil, job.Fail(job.StagePrune, job.ConfigInvalid, "query %q: want prompt, question or released", kind)
-}
-
 // Fits refuses a prompt that leaves no room for maxTokens of answer.
 func (b *Bundle) Fits(p Prompt, maxTokens int) error {
 	if p.Len+maxTokens <= b.Context {

@@ -235,7 +235,7 @@ func TestQueryIDs(t *testing.T) {
 		want []int32
 	}{
 		{job.QueryPrompt, p.Segments[len(p.Segments)-1].IDs},
-		{job.QueryQuestion, b.Tokenizer().Encode(" " + q.Text)},
+		{job.QueryQuestion, b.Tokenizer().Encode(q.Text)},
 		{job.QueryReleased, p.Segments[0].IDs[1:2]},
 	}
 	for _, test := range tests {

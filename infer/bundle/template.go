@@ -109,15 +109,15 @@ func (t *template) choices(options []string) []Text {
 	return fill(t.options, map[string][]Text{"list": list})
 }
 
-// beforeQuestion is the space before {question}, if there is one: byte-level
-// tokenizers make it part of the first word.
-func (t *template) beforeQuestion() string {
-	segments := slices.Concat(t.head, t.tail)
-	at := slices.IndexFunc(segments, func(s segment) bool { return s.field == "question" })
-	if at > 0 && strings.HasSuffix(segments[at-1].literal, " ") {
-		return " "
+// cutAtQuestion is what stands before and behind {question} on its side of the
+// frames; first says that it is before them. Without one it is the side behind them.
+func (t *template) cutAtQuestion() (before, after []segment, first bool) {
+	asks := func(s segment) bool { return s.field == "question" }
+	side, at := t.head, slices.IndexFunc(t.head, asks)
+	if first = at >= 0; !first {
+		side, at = t.tail, slices.IndexFunc(t.tail, asks)
 	}
-	return ""
+	return side[:max(at, 0)], side[at+1:], first
 }
 
 // asksFirst says whether anything of a question stands before the frames.

@@ -80,3 +80,12 @@ func (t *Tokenizer) Size() int {
 	}
 	return size
 }
+
+// size is how many bytes of text ids stand for.
+func (t *Tokenizer) size(ids []int32) int {
+	n := 0
+	for _, id := range ids {
+		n += len(t.tokens[id].text)
+	}
+	return n
+}

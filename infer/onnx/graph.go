@@ -88,8 +88,8 @@ func discardFailed(values []ort.Value) {
 
 // lend makes a tensor's memory the runtime's for one run.
 func lend(to *ort.Value, t tensor.Tensor) error {
-	kind, known := kinds()[t.DType]
-	if !known {
+	kind := kindOf(t.DType)
+	if kind == ort.TensorElementDataTypeUndefined {
 		return fmt.Errorf("elements of type %s cannot be passed", t.DType)
 	}
 	shape := make(ort.Shape, len(t.Shape))
@@ -108,14 +108,19 @@ func lend(to *ort.Value, t tensor.Tensor) error {
 	return nil
 }
 
-// kinds are the element types of bundles' graphs.
-func kinds() map[tensor.DType]ort.TensorElementDataType {
-	return map[tensor.DType]ort.TensorElementDataType{
-		tensor.U8:  ort.TensorElementDataTypeUint8,
-		tensor.F16: ort.TensorElementDataTypeFloat16,
-		tensor.F32: ort.TensorElementDataTypeFloat,
-		tensor.I64: ort.TensorElementDataTypeInt64,
+// kindOf is an element type of bundles' graphs.
+func kindOf(t tensor.DType) ort.TensorElementDataType {
+	switch t {
+	case tensor.U8:
+		return ort.TensorElementDataTypeUint8
+	case tensor.F16:
+		return ort.TensorElementDataTypeFloat16
+	case tensor.F32:
+		return ort.TensorElementDataTypeFloat
+	case tensor.I64:
+		return ort.TensorElementDataTypeInt64
 	}
+	return ort.TensorElementDataTypeUndefined
 }
 
 // take adds the outputs that were not given. Their memory is Go's and outlives the values.

@@ -393,6 +393,9 @@ func TestContext(t *testing.T) {
 	if n := trimmed.Reply.Tokens.VisualKept; n != 8 {
 		t.Errorf("%d visual tokens kept, want 8", n)
 	}
+	if diff := cmp.Diff([]int{3, 3, 2}, trimmed.Reply.Trimmed); diff != "" || fits.Reply.Trimmed != nil {
+		t.Errorf("rows left of each frame (-want +got):\n%s, and without trimming %v", diff, fits.Reply.Trimmed)
+	}
 	generate.MaxTokens = tiny(t).bundle.Context
 	never := tiny(t).answerer.Answer(t.Context(), []*infer.Question{question(t, long, generate, job.FitTrim)})[0]
 	if never.Failure == nil || never.Failure.Code != job.ConfigContext {

@@ -126,6 +126,7 @@ type Reply struct {
 	OptionLogprobs []*float64 `json:"option_logprobs,omitempty"`
 	Confidence     *float64   `json:"confidence,omitempty"`
 	Tokens         Tokens     `json:"tokens"`
+	Trimmed        []int      `json:"trimmed,omitempty"` // [T], rows left of each frame, where `fit: trim` dropped some
 	FLOPs          FLOPs      `json:"flops"`
 	Degraded       []string   `json:"degraded,omitempty"`
 	Engine         string     `json:"engine"`

@@ -11,6 +11,9 @@ trained here, on text made here; everything around them is what the classes of `
     qwen2.json       byte-level, NFC                                Qwen2TokenizerFast
     llama3.json      byte-level, ignore_merges                      PreTrainedTokenizerFast
 
+questions.json holds prompts with a question in them, and of each the ids of the tokens that the question has a part in:
+behind a placeholder, and with the text behind it tokenised on its own.
+
 strings.jsonl.gz holds the strings; raw ones are hex of bytes that are no UTF-8, decoded with errors="replace". Each tokenizer's
 golden.jsonl.gz has a line for each: ids; text, what they decode to without special tokens, where that is not the string;
 cut, what the first half of them decodes to, where it ends inside a character.
@@ -178,6 +181,25 @@ def golden(strings, encoder, fast):
         yield row | {"cut": cut} if cut.endswith("\ufffd") and "\ufffd" not in s else row
 
 
+def questions(tokenizers):
+    """what stands between placeholder, question and end, and the question's ids by family"""
+    around = [("\n", " ASSISTANT:"), (" ", "\nASSISTANT:"), ("", "<|im_end|>\n"), ("\n", "\nA. red\nB. green\n"), ("Look. ", "?"), (" \n", "  ")]
+    asked = [*PHRASES, " led by a space", "ends in a space ", "a\n", "日本語", "🙂?", "1+1=", "'s", "e\u0301te", "what??"]
+    cases = [{"before": b, "question": q, "after": a} for b, a in around for q in asked]
+    for case in cases:
+        before, question, after = case.values()
+        sides = {"hf": "USER: <image>" + before, "per_side": before}
+        case["ids"] = {name: {how: having_part(t, side, question, after) for how, side in sides.items()} for name, t in tokenizers.items()}
+    return cases
+
+
+def having_part(t, before, question, after):
+    """ids of the tokens whose characters are the question's, all or some"""
+    made = t(before + question + after, add_special_tokens=False, return_offsets_mapping=True)
+    first, end = len(before), len(before) + len(question)
+    return [i for i, (a, b) in zip(made.input_ids, made.offset_mapping) if a < end and b > first]
+
+
 def write(name, rows):
     with open(OUT / name, "wb") as f, gzip.GzipFile(fileobj=f, mode="wb", compresslevel=9, mtime=0, filename="") as z:
         for row in rows:
@@ -199,6 +221,7 @@ def main():
         for name, fast in families.items():
             fast.backend_tokenizer.save(str(OUT / f"{name}.json"), pretty=False)
             write(f"{name}.golden.jsonl.gz", golden(strings, fast, fast))
+        (OUT / "questions.json").write_text(json.dumps(questions(families), separators=(",", ":")) + "\n")
     print(len(strings), "strings")
 
 

@@ -1,0 +1,57 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/winnow-video/winnow/workflows/bus"
+	"github.com/winnow-video/winnow/workflows/job"
+)
+
+// queue looks at the stream of requests.
+type queue struct {
+	conn *nats.Conn
+	js   jetstream.JetStream
+}
+
+func openQueue(conn *nats.Conn) (*queue, error) {
+	js, err := jetstream.New(conn)
+	return &queue{conn, js}, err
+}
+
+// leader is the server that leads the stream.
+func (q *queue) leader(ctx context.Context) (string, error) {
+	stream, err := q.js.Stream(ctx, bus.InferStream)
+	if err != nil {
+		return "", err
+	}
+	info := stream.CachedInfo()
+	if info.Cluster == nil || info.Cluster.Leader == "" {
+		return "", errors.New("stream " + bus.InferStream + " has no leader")
+	}
+	return info.Cluster.Leader, nil
+}
+
+// encodesHeld is how many encodes winnow-infer has been given and has not ended.
+func (q *queue) encodesHeld(ctx context.Context) (int, error) {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	stream, err := q.js.Stream(ctx, bus.InferStream)
+	if err != nil {
+		return 0, fmt.Errorf("look at the queue: %w", err)
+	}
+	held := 0
+	consumers := stream.ListConsumers(ctx)
+	for c := range consumers.Info() {
+		if strings.Contains(c.Name, string(job.StageEncode)) {
+			held += c.NumAckPending
+		}
+	}
+	return held, consumers.Err()
+}

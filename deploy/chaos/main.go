@@ -62,7 +62,7 @@ func command() *cobra.Command {
 	}
 	f := c.Flags()
 	f.SortFlags = false
-	f.StringSliceVar(&o.only, "only", nil, "scenes to play (default: all)")
+	f.StringSliceVar(&o.only, "only", nil, "scenes to play, in this order (default: all)")
 	f.Uint64Var(&o.seed, "seed", 1, "of when, where and how each scene strikes")
 	f.IntVar(&o.times, "times", 3, "strikes of each scene, all in one job")
 	f.IntVar(&o.videos, "videos", 500, "videos of the job, one question each")
@@ -80,6 +80,19 @@ func sceneList() string {
 		fmt.Fprintf(&b, "  %-16s %s\n", s.name, s.does)
 	}
 	return b.String()
+}
+
+// scenes are those to play.
+func (o options) scenes() []scene {
+	if len(o.only) == 0 {
+		return scenes
+	}
+	var chosen []scene
+	for _, name := range o.only {
+		one, _ := sceneOf(name)
+		chosen = append(chosen, one)
+	}
+	return chosen
 }
 
 // validate names the flag that cannot be.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -19,7 +20,14 @@ type outcome struct {
 	violations []string
 }
 
-func (o *outcome) violate(what ...string) { o.violations = append(o.violations, what...) }
+// violate notes violations, each once: a page's record and a result tell of the same item.
+func (o *outcome) violate(what ...string) {
+	for _, v := range what {
+		if !slices.Contains(o.violations, v) {
+			o.violations = append(o.violations, v)
+		}
+	}
+}
 
 // inFlight is how many encodes the strikes may have cost.
 func (o *outcome) inFlight() int {
@@ -48,12 +56,10 @@ func (o *outcome) judgeEncodes(videos int) {
 // table tells the outcomes in Markdown.
 func table(o options, outcomes []outcome) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%d videos a job, seed %d, %s\n\n", o.videos, o.seed, time.Now().UTC().Format(time.DateOnly))
+	fmt.Fprintf(&b, "%d videos a job, seed %d\n\n", o.videos, o.seed)
 	b.WriteString("| scene | strikes | seconds | records | encodes | begun again | in flight at strikes | objects read | violations |\n|---|---|---|---|---|---|---|---|---|\n")
 	for _, one := range outcomes {
-		e := one.encodes
-		fmt.Fprintf(&b, "| %s | %s | %.0f | %d | %d | %d | %d | %d | %d |\n",
-			one.scene, hostsOf(one.strikes), one.took.Seconds(), one.items, e.Finished, e.Repeated, one.inFlight(), one.objects, len(one.violations))
+		b.WriteString(one.String() + "\n")
 	}
 	for _, one := range outcomes {
 		for _, v := range one.violations {
@@ -61,6 +67,12 @@ func table(o options, outcomes []outcome) string {
 		}
 	}
 	return b.String() + "\n"
+}
+
+// String is the outcome's row of the table.
+func (o outcome) String() string {
+	return fmt.Sprintf("| %s | %s | %.0f | %d | %d | %d | %d | %d | %d |",
+		o.scene, hostsOf(o.strikes), o.took.Seconds(), o.items, o.encodes.Finished, o.encodes.Repeated, o.inFlight(), o.objects, len(o.violations))
 }
 
 // hostsOf names what was struck, in order.

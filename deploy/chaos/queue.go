@@ -12,6 +12,7 @@ import (
 
 	"github.com/winnow-video/winnow/workflows/bus"
 	"github.com/winnow-video/winnow/workflows/job"
+	"github.com/winnow-video/winnow/workflows/wait"
 )
 
 // queue looks at the stream of requests.
@@ -36,6 +37,22 @@ func (q *queue) leader(ctx context.Context) (string, error) {
 		return "", errors.New("stream " + bus.InferStream + " has no leader")
 	}
 	return info.Cluster.Leader, nil
+}
+
+// idleLimit is how long a strike waits for something to hit.
+const idleLimit = 10 * time.Second
+
+// awaitHeld waits until encodes are held, though not for ever, and says how many.
+func (q *queue) awaitHeld(ctx context.Context) (int, error) {
+	for began := time.Now(); ; {
+		held, err := q.encodesHeld(ctx)
+		if err != nil || held > 0 || time.Since(began) > idleLimit {
+			return held, err
+		}
+		if err := wait.Sleep(ctx, 10*time.Millisecond); err != nil {
+			return 0, err
+		}
+	}
 }
 
 // encodesHeld is how many encodes winnow-infer has been given and has not ended.

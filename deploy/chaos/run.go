@@ -5,6 +5,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"math"
 	"os"
 	"slices"
 	"strings"
@@ -24,6 +26,9 @@ type run struct {
 	id      string // the job's
 	strikes []struck
 	took    time.Duration
+
+	log  []audit.Access // storage's, as far as it was read
+	read int64          // bytes of it
 }
 
 // struck is a strike that was carried out.
@@ -171,14 +176,14 @@ func (r *run) reach(ctx context.Context, share float64, over chan error) (bool, 
 			return false, context.Cause(ctx)
 		case err := <-over:
 			return false, err
-		case <-time.After(200 * time.Millisecond):
+		case <-time.After(500 * time.Millisecond):
 		}
 	}
 }
 
-// strike notes what was in flight and strikes.
+// strike waits until something is in flight, notes how much, and strikes.
 func (r *run) strike(ctx context.Context, scene scene, s strike) error {
-	held, err := r.queue.encodesHeld(ctx)
+	held, err := r.queue.awaitHeld(ctx)
 	if err != nil {
 		return err
 	}
@@ -192,15 +197,22 @@ func (r *run) strike(ctx context.Context, scene scene, s strike) error {
 	return scene.play(ctx, r, s)
 }
 
-// encodes counts the job's encodes so far.
+// encodes counts the job's encodes so far. Of storage's log it reads what is new.
 func (r *run) encodes() (audit.Encodes, error) {
-	text, err := os.ReadFile(r.cluster.AccessLog())
+	file, err := os.Open(r.cluster.AccessLog())
+	if err != nil {
+		return audit.Encodes{}, err
+	}
+	defer file.Close()
+	text, err := io.ReadAll(io.NewSectionReader(file, r.read, math.MaxInt64-r.read))
 	if err != nil {
 		return audit.Encodes{}, err
 	}
 	whole := text[:bytes.LastIndexByte(text, '\n')+1]
+	r.read += int64(len(whole))
 	log, err := audit.ReadAccessLog(bytes.NewReader(whole))
-	return audit.CountEncodes(log, r.bucket, r.cluster.Addrs(cluster.Infer)), err
+	r.log = append(r.log, log...)
+	return audit.CountEncodes(r.log, r.bucket, r.cluster.Addrs(cluster.Infer)), err
 }
 
 // records are those that the finished job says are its results.

@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
+	"strings"
 
 	"github.com/winnow-video/winnow/deploy/chaos/cluster"
 	"github.com/winnow-video/winnow/workflows/job"
@@ -55,19 +55,13 @@ func (s *stage) play(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	for _, scene := range scenes {
-		if len(s.options.only) > 0 && !slices.Contains(s.options.only, scene.name) {
-			continue
-		}
+	for _, scene := range s.options.scenes() {
 		one := s.disturbed(ctx, scene)
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
 		outcomes = append(outcomes, one)
-		tell("%s: %d s, violations: %d", scene.name, int(one.took.Seconds()), len(one.violations))
-		for _, v := range one.violations {
-			tell("  %s", v)
-		}
+		tell("%s\n%s", one, strings.Join(one.violations, "\n"))
 	}
 	fmt.Print(table(s.options, outcomes))
 	return verdict(outcomes)

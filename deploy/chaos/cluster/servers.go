@@ -138,7 +138,7 @@ func (c *Cluster) nats(name string) service {
 		args: []string{filepath.Join(c.config.Servers, "nats-server"), "--config", c.compose("nats/nats.conf"), "--store_dir", c.folder(name)},
 		env:  []string{"SERVER_NAME=" + name, "NATS_PASSWORD=" + password},
 		ready: func(ctx context.Context) error {
-			return answers(ctx, "http://"+c.host(name).Addr+":8222/healthz?js-enabled-only=true")
+			return answers(ctx, "http://"+c.host(name).Addr+":8222/healthz") // 200 once the cluster of three has a leader
 		},
 	}
 }

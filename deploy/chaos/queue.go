@@ -42,11 +42,11 @@ func (q *queue) leader(ctx context.Context) (string, error) {
 // idleLimit is how long a strike waits for something to hit.
 const idleLimit = 10 * time.Second
 
-// awaitHeld waits until encodes are held, though not for ever, and says how many.
-func (q *queue) awaitHeld(ctx context.Context) (int, error) {
+// awaitHeld waits until so many encodes are held, though not for ever, and says how many are.
+func (q *queue) awaitHeld(ctx context.Context, want int) (int, error) {
 	for began := time.Now(); ; {
 		held, err := q.encodesHeld(ctx)
-		if err != nil || held > 0 || time.Since(began) > idleLimit {
+		if err != nil || held >= want || time.Since(began) > idleLimit {
 			return held, err
 		}
 		if err := wait.Sleep(ctx, 10*time.Millisecond); err != nil {

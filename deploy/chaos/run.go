@@ -16,6 +16,7 @@ import (
 	"github.com/winnow-video/winnow/deploy/chaos/cluster"
 	"github.com/winnow-video/winnow/workflows/artifact/s3store"
 	"github.com/winnow-video/winnow/workflows/job"
+	"github.com/winnow-video/winnow/workflows/wait"
 )
 
 // run is one job, in a bucket of its own: nothing that another job made is found.
@@ -157,7 +158,7 @@ func (r *run) follow(ctx context.Context) error {
 		default:
 			tell("%s: winnow watch ended with %d", r.name, code)
 		}
-		if err := later(ctx, time.Second, func() error { return nil }); err != nil {
+		if wait.Sleep(ctx, time.Second) != nil {
 			return context.Cause(ctx)
 		}
 	}
@@ -183,7 +184,14 @@ func (r *run) reach(ctx context.Context, share float64, over chan error) (bool, 
 
 // strike waits until something is in flight, notes how much, and strikes.
 func (r *run) strike(ctx context.Context, scene scene, s strike) error {
-	held, err := r.queue.awaitHeld(ctx)
+	want := 1
+	if scene.queue {
+		if err := r.pileUp(ctx); err != nil {
+			return err
+		}
+		want = piled
+	}
+	held, err := r.queue.awaitHeld(ctx, want)
 	if err != nil {
 		return err
 	}
@@ -195,6 +203,20 @@ func (r *run) strike(ctx context.Context, scene scene, s strike) error {
 	r.strikes = append(r.strikes, struck{s.host, held})
 	tell("%s: strike at %.0f %%, %s, %d encodes in flight", r.name, 100*s.at, s.host, held)
 	return scene.play(ctx, r, s)
+}
+
+// Where requests pile up, winnow-infer stands still for so long, and is struck when
+// so many encodes are in flight. On few cores decoding is slower than encoding, and
+// hardly ever are two.
+const (
+	standstill = 15 * time.Second // well below the time after which the queue gives requests to others
+	piled      = 4
+)
+
+func (r *run) pileUp(ctx context.Context) error {
+	r.cluster.Freeze(cluster.Infer)
+	defer r.cluster.Thaw(cluster.Infer)
+	return wait.Sleep(ctx, standstill)
 }
 
 // encodes counts the job's encodes so far. Of storage's log it reads what is new.

@@ -16,6 +16,7 @@ type scene struct {
 	hosts []string                                    // of which each strike takes one
 	find  func(context.Context, *run) (string, error) // or this tells which, when it comes to it
 	away  span
+	queue bool                                      // strike when requests have piled up and many are in flight
 	play  func(context.Context, *run, strike) error // returns when what was struck is back
 }
 
@@ -24,7 +25,7 @@ var scenes = []scene{
 	{name: "decode", does: "kill -9 of a winnow-decode while it decodes", hosts: cluster.CPU, away: span{}, play: func(ctx context.Context, r *run, s strike) error {
 		return r.cluster.KillOne(ctx, s.host, "winnow-decode")
 	}},
-	{name: "infer", does: "kill -9 of a winnow-infer", hosts: cluster.Infer, away: shortly, play: killed},
+	{name: "infer", does: "kill -9 of a winnow-infer", hosts: cluster.Infer, away: shortly, queue: true, play: killed},
 	{name: "client", does: "kill -9 of winnow submit, and of winnow watch", hosts: []string{cluster.Client}, away: span{100 * time.Millisecond, 3 * time.Second}, play: func(_ context.Context, r *run, s strike) error {
 		r.cluster.Kill(s.host)
 		return nil
@@ -35,7 +36,7 @@ var scenes = []scene{
 	{name: "s3", does: "S3 away for 30 s: killed, or its cable pulled", hosts: []string{"s3"}, away: span{30 * time.Second, 30 * time.Second}, play: away},
 	{name: "temporal", does: "kill -9 of Temporal's server", hosts: []string{"temporal"}, away: shortly, play: killed},
 	{name: "postgres", does: "kill -9 of PostgreSQL", hosts: []string{"postgres"}, away: shortly, play: killed},
-	{name: "cut", does: "an infer host cut off for a minute", hosts: cluster.Infer, away: span{time.Minute, time.Minute}, play: cut},
+	{name: "cut", does: "an infer host cut off for a minute", hosts: cluster.Infer, away: span{time.Minute, time.Minute}, queue: true, play: cut},
 	{name: "disk", does: "the disk of a --cache full for a while", hosts: slices.Concat(cluster.CPU, cluster.Infer), away: span{10 * time.Second, 30 * time.Second}, play: func(ctx context.Context, r *run, s strike) error {
 		if err := r.cluster.FillCache(s.host); err != nil {
 			return err

@@ -258,12 +258,22 @@ func (c *Cluster) get(host string) *process {
 // Kill ends a host's program by kill -9. Its children are left to themselves.
 func (c *Cluster) Kill(name string) { c.get(name).kill() }
 
+// Freeze stops the programs of hosts in their tracks; Thaw lets them go on.
+func (c *Cluster) Freeze(names []string) { c.signal(names, syscall.SIGSTOP) }
+
+// Thaw undoes Freeze.
+func (c *Cluster) Thaw(names []string) { c.signal(names, syscall.SIGCONT) }
+
+func (c *Cluster) signal(names []string, s syscall.Signal) {
+	for _, name := range names {
+		_ = c.get(name).cmd.Process.Signal(s) // one that has ended needs none
+	}
+}
+
 // Stop has the programs of hosts end in good order.
 func (c *Cluster) Stop(names ...string) error {
 	var errs []error
-	for _, name := range names {
-		_ = c.get(name).cmd.Process.Signal(syscall.SIGTERM)
-	}
+	c.signal(names, syscall.SIGTERM)
 	for _, name := range names {
 		errs = append(errs, c.get(name).stop(stopLimit))
 	}

@@ -45,6 +45,9 @@ func (o *outcome) judgeEncodes(videos int) {
 	if e.Finished != videos {
 		o.violate(fmt.Sprintf("%d videos were encoded, %d were asked about", e.Finished, videos))
 	}
+	if e.Begun < e.Finished {
+		o.violate(fmt.Sprintf("%d videos were encoded, but storage's log has only %d begun", e.Finished, e.Begun))
+	}
 	if limit := o.inFlight(); e.Repeated > limit {
 		o.violate(fmt.Sprintf("%d encodes were begun again, %d were in flight at the strikes", e.Repeated, limit))
 	}

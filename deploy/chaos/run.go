@@ -184,14 +184,7 @@ func (r *run) reach(ctx context.Context, share float64, over chan error) (bool, 
 
 // strike waits until something is in flight, notes how much, and strikes.
 func (r *run) strike(ctx context.Context, scene scene, s strike) error {
-	want := 1
-	if scene.queue {
-		if err := r.pileUp(ctx); err != nil {
-			return err
-		}
-		want = piled
-	}
-	held, err := r.queue.awaitHeld(ctx, want)
+	held, err := r.inFlight(ctx, scene, s)
 	if err != nil {
 		return err
 	}
@@ -203,6 +196,23 @@ func (r *run) strike(ctx context.Context, scene scene, s strike) error {
 	r.strikes = append(r.strikes, struck{s.host, held})
 	tell("%s: strike at %.0f %%, %s, %d encodes in flight", r.name, 100*s.at, s.host, held)
 	return scene.play(ctx, r, s)
+}
+
+// inFlight waits until encodes are, and says how many.
+func (r *run) inFlight(ctx context.Context, scene scene, s strike) (int, error) {
+	if !scene.queue {
+		return r.queue.awaitHeld(ctx, 1)
+	}
+	if err := r.pileUp(ctx); err != nil {
+		return 0, err
+	}
+	if _, err := r.queue.awaitHeld(ctx, piled); err != nil {
+		return 0, err
+	}
+	if err := wait.Sleep(ctx, s.aim); err != nil {
+		return 0, err
+	}
+	return r.queue.encodesHeld(ctx)
 }
 
 // Where requests pile up, winnow-infer stands still for so long, and is struck when

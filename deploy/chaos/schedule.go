@@ -18,7 +18,11 @@ type strike struct {
 	host   string        // that it is done to
 	silent bool          // of two ways, the one without a word: a pulled cable in place of a dead program
 	away   time.Duration // until what was struck comes back
+	aim    time.Duration // where requests pile up: into the work on them
 }
+
+// longestAim is about what a winnow-infer takes for a dozen clips.
+const longestAim = 600 * time.Millisecond
 
 // schedule is when, where and how a scene strikes: the same for the same seed.
 // Strikes come one in each of as many equal parts of the job.
@@ -34,6 +38,7 @@ func schedule(seed uint64, s scene, times int) []strike {
 			silent: random.IntN(2) == 1,
 			away:   s.away.least + time.Duration(random.Float64()*float64(s.away.most-s.away.least)),
 		}
+		one.aim = time.Duration(random.Float64() * float64(longestAim))
 		if one.host = ""; len(s.hosts) > 0 {
 			one.host = s.hosts[random.IntN(len(s.hosts))]
 		}

@@ -84,6 +84,7 @@ func TestJudgeEncodes(t *testing.T) {
 		{audit.Encodes{Finished: 10, Begun: 17, Repeated: 7}, ""},
 		{audit.Encodes{Finished: 10, Begun: 18, Repeated: 8}, "8 encodes were begun again, 7 were in flight"},
 		{audit.Encodes{Finished: 9, Begun: 9}, "9 videos were encoded, 10"},
+		{audit.Encodes{Finished: 10, Begun: 9}, "log has only 9 begun"},
 		{audit.Encodes{Finished: 10, Begun: 11, Repeated: 1, Again: []string{"v1/x"}}, "encoded again after its end: v1/x"},
 	} {
 		o := outcome{scene: "infer", encodes: test.encodes, strikes: strikes}

@@ -7,7 +7,7 @@ STATIC  := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 WFCHECK := go.temporal.io/sdk/contrib/tools/workflowcheck@v0.6.0
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build programs demo bench-demo bench-accuracy bench-decode bench-infer bench-prune test test-deploy test-export test-vllm check pure clean
+.PHONY: help setup build programs demo bench-demo bench-accuracy bench-decode bench-infer bench-prune chaos chaos-servers test test-deploy test-export test-vllm check pure clean
 
 # env.mk comes from setup.sh: where FFmpeg and ONNX Runtime lie. Make builds it
 # first, then reads this file again.
@@ -59,6 +59,20 @@ bench-prune: build ## measure ReDiPrune's selection beside the published one
 test: pure ## run every test, against real Temporal, NATS and S3
 	$(GO) test -timeout 20m $(NATIVE)
 	cd deploy/devstack && CGO_ENABLED=0 $(GO) test -timeout 20m ./...
+
+# Needs root, iproute2, PostgreSQL and, to draw its videos once, what bench-demo needs; hours for all of it.
+# CHAOS holds flags: make chaos CHAOS='--only nats,s3 --seed 2'; `bin/chaos/chaos -h` lists them.
+chaos: programs chaos-servers ## kill everything that a cluster runs, under a job, and audit what comes of it (as root)
+	CGO_ENABLED=0 $(GO) build -o $(BIN)/chaos/chaos ./deploy/chaos
+	$(BIN)/chaos/chaos --python $(PYTHON) $(CHAOS)
+
+# The servers of production, at the versions that the embedded stack has: go.mod's tools there.
+chaos-servers:
+	@mkdir -p $(BIN)/chaos
+	cd deploy/devstack && export CGO_ENABLED=0 && for each in temporal-server=go.temporal.io/server/cmd/server \
+		temporal-sql-tool=go.temporal.io/server/cmd/tools/sql nats-server=github.com/nats-io/nats-server/v2 \
+		versitygw=github.com/versity/versitygw/cmd/versitygw; do \
+		$(GO) build -p 2 -ldflags '-s -w' -o ../../$(BIN)/chaos/$${each%%=*} $${each#*=} || exit; done
 
 # Not part of make test: the libraries of Helm, Kubernetes and Compose take minutes to fetch and compile.
 # What the tests read lies outside their module, where the cache of results does not look.

@@ -85,6 +85,10 @@ func (l *lines) show(p control.Progress) {
 		return
 	}
 	l.last = time.Now()
+	if p.Away {
+		l.a.tell("storage does not answer; waiting for it, as the job does")
+		return
+	}
 	var parts []string
 	for _, stage := range barStages() {
 		parts = append(parts, fmt.Sprintf("%s %d", stage, p.Stages[stage].Done))

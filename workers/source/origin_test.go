@@ -420,3 +420,46 @@ func TestS3StatWaitsToo(t *testing.T) {
 		t.Errorf("%d requests, want 2", n)
 	}
 }
+
+// away is an Opener of an S3 server at which nobody listens, and what brings the server back.
+func away(t *testing.T, limits source.OriginLimits) (o source.Opener, bucket string, back func()) {
+	t.Helper()
+	config := stacktest.Start(t).S3
+	address, server := stacktest.ClosedPort(t), config.Endpoint
+	config.Endpoint = address
+	client, err := source.S3Client(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	o = source.Opener{S3: client, Origins: source.NewOrigins(limits)}
+	return o, config.Bucket, func() { stacktest.FrontAt(t, address, server) }
+}
+
+// No try that a broken connection is worth is spent on a server that is not
+// there: whoever reads from it waits until it is back.
+func TestS3ThatIsAway(t *testing.T) {
+	t.Parallel()
+	o, bucket, back := away(t, source.OriginLimits{})
+	opened := make(chan error, 1)
+	go func() {
+		_, err := o.Open(t.Context(), fmt.Sprintf("s3://%s/no-such-key", bucket), large)
+		opened <- err
+	}()
+	select {
+	case err := <-opened:
+		t.Fatalf("given up while the server was away: %v", err)
+	case <-time.After(3 * time.Second):
+	}
+	back()
+	wantCode(t, <-opened, job.InputMissing)
+}
+
+func TestS3ThatStaysAway(t *testing.T) {
+	t.Parallel()
+	o, bucket, _ := away(t, source.OriginLimits{Patience: 300 * time.Millisecond})
+	_, err := o.Open(t.Context(), fmt.Sprintf("s3://%s/key", bucket), large)
+	wantCode(t, err, job.CapacityUnavailable)
+	if !strings.Contains(err.Error(), "connection refused") {
+		t.Errorf("%v: want it to say what is wrong", err)
+	}
+}

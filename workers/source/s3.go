@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"strings"
 
@@ -140,11 +141,17 @@ func s3Failure(ctx context.Context, name string, err error) error {
 }
 
 // s3Busy finds the wish to wait that telling saw, or that a code tells of: some
-// servers send it under another status.
+// servers send it under another status. A server that cannot be reached at all is
+// waited for like one that asks for it: it is the one that holds everything else,
+// and its absence says nothing of the video.
 func s3Busy(err error) *busy {
 	var later *busy
 	if errors.As(err, &later) {
 		return later
+	}
+	var dial *net.OpError
+	if errors.As(err, &dial) && dial.Op == "dial" {
+		return &busy{answer: dial.Error()}
 	}
 	answer := minio.ToErrorResponse(err)
 	switch answer.Code {

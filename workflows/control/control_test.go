@@ -2,15 +2,18 @@ package control_test
 
 import (
 	"errors"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/winnow-video/winnow/workflows"
 	"github.com/winnow-video/winnow/workflows/artifact"
+	"github.com/winnow-video/winnow/workflows/artifact/s3store"
 	"github.com/winnow-video/winnow/workflows/control"
 	"github.com/winnow-video/winnow/workflows/job"
 	"github.com/winnow-video/winnow/workflows/stack/stacktest"
@@ -52,6 +55,50 @@ func submit(t *testing.T, r *rig) {
 	other.Spec.Prune = other.Spec.Prune[:1]
 	if otherID := r.submit(t, other, control.Started); otherID.Digest == id.Digest || otherID.N != 1 {
 		t.Errorf("another spec is %s, beside %s", otherID, id)
+	}
+}
+
+// Storage that goes away costs watching some pictures, not the job's end.
+func TestWatchWaitsForStorage(t *testing.T) {
+	t.Parallel()
+	r := alone(t)
+	id := r.submit(t, submission(t, "watched", 1), control.Started)
+	var back, away atomic.Bool // away from the first look on, until back
+	config := r.config
+	config.Endpoint = stacktest.FrontS3(t, r.config.Endpoint, nil, func(w http.ResponseWriter, req *http.Request) bool {
+		if !away.Load() || back.Load() {
+			away.CompareAndSwap(false, strings.HasSuffix(req.URL.Path, "/submission.json")) // which is read last
+			return false
+		}
+		w.WriteHeader(http.StatusBadGateway)
+		return true
+	}, nil)
+	store, err := s3store.Open(t.Context(), config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	told := make(chan bool, 1)
+	type end struct {
+		job control.Job
+		err error
+	}
+	ended := make(chan end, 1)
+	go func() {
+		one, err := control.New(r.temporal, store, r.bus).Watch(t.Context(), id, func(p control.Progress) {
+			if p.Away && !back.Swap(true) {
+				told <- true
+			}
+		})
+		ended <- end{one, err}
+	}()
+	select {
+	case <-told:
+	case e := <-ended:
+		t.Fatalf("watching ended while storage was away: %+v", e)
+	}
+	r.work(t)
+	if e := <-ended; e.err != nil || e.job.Status.State != job.StateFinished {
+		t.Errorf("watching ended with %+v", e)
 	}
 }
 

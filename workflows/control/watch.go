@@ -2,10 +2,12 @@ package control
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"time"
 
 	"github.com/winnow-video/winnow/workflows"
+	"github.com/winnow-video/winnow/workflows/artifact"
 	"github.com/winnow-video/winnow/workflows/job"
 )
 
@@ -15,10 +17,14 @@ const look = 2 * time.Second
 // StageProgress counts what left a stage: videos (decode, encode) or records (prune, answer, record).
 type StageProgress struct{ Done, Failed, Cached int }
 
+// patience is how long watching goes on while storage does not answer. The job goes on likewise.
+const patience = 15 * time.Minute
+
 // Progress is a picture of a running job.
 type Progress struct {
 	State  job.State
-	Items  int // records there will be
+	Away   bool // storage does not answer: the picture is old
+	Items  int  // records there will be
 	Stages map[job.Stage]StageProgress
 }
 
@@ -60,6 +66,10 @@ func (j *Jobs) watch(ctx context.Context, one Job, w *watch, events <-chan job.E
 			continue
 		}
 		now, err := j.Show(ctx, one.ID)
+		if w.bears(err) {
+			tell(w.progress(one))
+			continue
+		}
 		if err != nil {
 			return one, err
 		}
@@ -103,6 +113,19 @@ type watch struct {
 	seen       map[told]bool
 	stages     map[job.Stage]StageProgress
 	changed    bool
+	away       time.Time // since when storage does not answer; zero if it does
+}
+
+// bears says whether an error is storage's being away, for not too long yet.
+func (w *watch) bears(err error) bool {
+	if !errors.Is(err, artifact.ErrUnavailable) {
+		w.away = time.Time{}
+		return false
+	}
+	if w.away.IsZero() {
+		w.away = time.Now()
+	}
+	return time.Since(w.away) < patience
 }
 
 // take adds an event and says whether it may be the job's end.
@@ -121,7 +144,7 @@ func (w *watch) take(e job.Event) bool {
 }
 
 func (w *watch) progress(one Job) Progress {
-	return Progress{State: one.Status.State, Items: records(one.Status), Stages: maps.Clone(w.stages)}
+	return Progress{State: one.Status.State, Away: !w.away.IsZero(), Items: records(one.Status), Stages: maps.Clone(w.stages)}
 }
 
 func records(st workflows.Status) int { return st.Items * max(1, st.Variants) }

@@ -5,7 +5,7 @@ set -eu
 migrate() {
 	temporal-sql-tool --plugin postgres12 --ep postgres -p 5432 -u temporal --db "$1" setup-schema -v 0.0
 	temporal-sql-tool --plugin postgres12 --ep postgres -p 5432 -u temporal --db "$1" \
-		update-schema -d "/etc/temporal/schema/postgresql/v12/$2/versioned"
+		update-schema --schema-name "postgresql/v12/$2"
 }
 
 migrate temporal temporal

@@ -104,10 +104,27 @@ func FrontSilent(t *testing.T) string {
 	})
 }
 
+// FrontAt passes connections on from one address, at which nobody listens yet, to another.
+func FrontAt(t *testing.T, address, to string) {
+	t.Helper()
+	frontAt(t, address, func(from net.Conn) error {
+		conn, err := net.Dial("tcp", to)
+		if err != nil {
+			return err
+		}
+		return join(from, conn, conn)
+	})
+}
+
 // front serves connections until the test ends.
 func front(t *testing.T, serve func(net.Conn) error) string {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	return frontAt(t, "127.0.0.1:0", serve)
+}
+
+func frontAt(t *testing.T, address string, serve func(net.Conn) error) string {
+	t.Helper()
+	listener, err := net.Listen("tcp", address)
 	if err != nil {
 		t.Fatal(err)
 	}

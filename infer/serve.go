@@ -14,8 +14,8 @@ import (
 
 // Queue hands out requests; *bus.Puller is one.
 type Queue interface {
-	// Next waits for at least one request and returns up to limit. The error is ctx's.
-	Next(ctx context.Context, limit int) ([]*bus.Lease, error)
+	// Next waits for at least one request of some stages and returns up to limit. The error is ctx's.
+	Next(ctx context.Context, limit int, stages ...job.Stage) ([]*bus.Lease, error)
 }
 
 // Answers ends questions, each with an outcome of its own, in their order.

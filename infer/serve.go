@@ -21,23 +21,29 @@ type Queue interface {
 // Answers ends questions, each with an outcome of its own, in their order.
 type Answers interface {
 	Answer(ctx context.Context, questions []*Question) []Outcome
+	// Rows is what a question's prompt adds to a batch, prefixes that others share
+	// left out; 0 where that is not known. Questions are counted side by side.
+	Rows(q *Question) int
 }
 
 // Server makes the objects that requests ask for. While graphs run, what they
 // run next is fetched and what they made is stored, so that the device does not
-// wait. Of clips and batches of questions, at most two are fetched ahead of what
-// runs, and two are being stored: that waits for others more than for cores.
-// Log tells now and then, and at the end, how busy the device was.
+// wait. One batch of questions and two clips are fetched ahead of what runs, and
+// two works are being stored: that waits for others more than for cores. Log
+// tells now and then, and at the end, how busy the device was.
 //
-// A batch is what came while the last one ran. Nothing waits for company. With
-// Abreast batches, each runs in hands of its own, but clips one after the other.
+// A batch is what came, of any job, while the last one ran and within Wait of its
+// first question, up to Batch questions of Rows rows. Clips run while no batch
+// wants to: one after the other, though Abreast batches run side by side.
 type Server struct {
 	Store    artifact.Store
 	Queue    Queue
 	Encoder  *Encoder
 	Provider string // that the encoder runs on: tokens are kept by it
 	Answerer Answers
-	Batch    int           // requests taken at a time
+	Batch    int           // questions of a batch
+	Rows     int           // of prompts in a batch, unless one alone has more; 0: no bound
+	Wait     time.Duration // how long a question waits for company while the device has nothing to do
 	Abreast  int           // batches of questions run side by side; default 1. More is for a language model elsewhere
 	Limit    time.Duration // of one run
 	Overdue  func()        // called when a run overstays Limit; it must end the process: nothing else frees a hung device's requests
@@ -64,13 +70,14 @@ type made struct {
 
 // Serve serves until ctx ends. What runs then is finished, what waits is given back.
 func (s *Server) Serve(ctx context.Context) {
-	ready, ended, over := make(chan work), make(chan made), make(chan struct{})
+	batches, clips, taken := make(chan work), make(chan work), make(chan struct{})
+	ended, over := make(chan made), make(chan struct{})
 	s.meter.since = time.Now()
 	var others sync.WaitGroup
 	others.Go(func() { s.meter.tell(s.Log, over) })
 	others.Go(func() {
-		defer close(ready)
-		s.take(ctx, ready)
+		defer close(taken)
+		s.take(ctx, batches, clips)
 	})
 	for range 2 {
 		others.Go(func() {
@@ -82,7 +89,7 @@ func (s *Server) Serve(ctx context.Context) {
 	var runners sync.WaitGroup
 	for range max(1, s.Abreast) {
 		runners.Go(func() {
-			for w := range ready {
+			for w := range works(batches, clips, taken) {
 				ended <- s.run(context.WithoutCancel(ctx), w)
 			}
 		})
@@ -91,26 +98,6 @@ func (s *Server) Serve(ctx context.Context) {
 	close(ended)
 	close(over)
 	others.Wait()
-}
-
-// take takes requests and fetches what they need.
-func (s *Server) take(ctx context.Context, ready chan<- work) {
-	for {
-		leases, err := s.Queue.Next(ctx, s.Batch)
-		if err != nil {
-			return
-		}
-		leases = s.unmade(ctx, leases)
-		since := waiting(leases)
-		for w := range s.prepare(ctx, leases) {
-			w.waiting = since
-			select {
-			case ready <- w:
-			case <-ctx.Done():
-				s.release(ctx, w.leases)
-			}
-		}
-	}
 }
 
 // run runs the graphs. The watchdog sees to it that it ends.

@@ -52,8 +52,12 @@ func (o options) run(ctx context.Context) error {
 		return err
 	}
 	defer end()
-	server := &infer.Server{Store: kept, Batch: o.batch, Abreast: o.abreast(b), Limit: o.limit, Overdue: o.overdue(log), Log: log}
+	server := &infer.Server{
+		Store: kept, Batch: o.batch, Rows: o.rows, Wait: o.wait, Abreast: o.abreast(b),
+		Limit: o.limit, Overdue: o.overdue(log), Log: log,
+	}
 	if b.Remote() {
+		server.Rows = 0 // of its memory the language server takes care itself
 		log.Info("looking at the language server", "url", o.language.URL, "model", b.Language.Model)
 	}
 	if b.Pictures() {

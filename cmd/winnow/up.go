@@ -25,6 +25,8 @@ servers here.
 
 ` + deviceHelp + `
 
+` + batchingHelp + `
+
 ` + "`winnow run` uses the stack that runs, as it was started."
 
 func (a *app) upCommand() *cobra.Command {
@@ -41,6 +43,9 @@ func (a *app) upCommand() *cobra.Command {
 }
 
 func (a *app) up(ctx context.Context, lasting bool, on devices) error {
+	if err := on.batches.validate(); err != nil {
+		return err
+	}
 	cfg, err := a.superviseConfig(lasting, on)
 	if err != nil {
 		return err
@@ -82,7 +87,7 @@ func (a *app) superviseConfig(lasting bool, on devices) (supervise.Config, error
 		})
 	}
 	return supervise.Config{
-		State: state, Lasting: lasting, Devstack: devstack, Infer: infer, Device: on.encode.String(),
+		State: state, Lasting: lasting, Devstack: devstack, Infer: infer, InferArgs: on.inferArgs(),
 		Outside: outside, OutsideArgs: a.outside.Args(), Work: work, Log: log, Ready: a.announce,
 	}, nil
 }

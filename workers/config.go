@@ -28,6 +28,10 @@ import (
 type Bus interface {
 	// Await asks for an object and waits for it; see bus.Bus.
 	Await(ctx context.Context, store artifact.Store, r bus.Request, priority int, beat func()) (artifact.Ref, error)
+	// Call lists this process among those that ask, until ctx ends; see bus.Bus.
+	Call(ctx context.Context, name string) error
+	// Share is how many requests for a bundle this process should have out; see bus.Bus.
+	Share(ctx context.Context, bundle string) (int, error)
 	// Tell publishes an event if it can.
 	Tell(job.Event)
 }
@@ -58,7 +62,7 @@ type Config struct {
 // Slots is how many activities of a queue run at once.
 type Slots struct {
 	Main   int // default: cores
-	Call   int // default: 64, they only wait
+	Call   int // at most; default: 256. They only wait, and fewer where workers have room for fewer requests
 	Decode int // default: cores
 }
 
@@ -74,7 +78,7 @@ func (c Config) WithDefaults() Config {
 		c.Queues = []string{workflows.QueueMain, workflows.QueueCall, workflows.QueueDecode}
 	}
 	c.Slots.Main = positive(c.Slots.Main, runtime.NumCPU())
-	c.Slots.Call = positive(c.Slots.Call, 64)
+	c.Slots.Call = positive(c.Slots.Call, 256)
 	c.Slots.Decode = positive(c.Slots.Decode, runtime.NumCPU())
 	if c.Hwaccel == "" {
 		c.Hwaccel = wire.HwaccelNone

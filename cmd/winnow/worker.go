@@ -23,6 +23,10 @@ it reads videos from S3 and the web alone, never files of its machine, and bundl
 that the job names, which must be the same on every machine. ` + "`winnow up` and `winnow run`" + ` hold
 a worker already; further ones add room.
 
+Activities of winnow-call are taken while the winnow-infers of their bundles have room: all workers
+together ask for three times what these run at once (their --max-batch). The others wait in Temporal,
+which orders them by priority and team.
+
 ` + hwaccelHelp + `
 
 Clips that were asked of a device have keys of their own: give every worker of a stack the same
@@ -44,7 +48,7 @@ func (a *app) workerCommand() *cobra.Command {
 	c.Flags().StringSliceVar(&queues, "queue", nil, "queue to serve: winnow, winnow-call, winnow-decode (default all)")
 	c.Flags().IntVar(&slots.Main, "main-slots", 0, "pruning and bookkeeping at once (default: cores)")
 	c.Flags().IntVar(&slots.Decode, "decode-slots", 0, "videos decoded at once (default: cores)")
-	c.Flags().IntVar(&slots.Call, "call-slots", 0, "activities waiting for inference at once (default 64)")
+	c.Flags().IntVar(&slots.Call, "call-slots", 0, "activities waiting for inference at once, at most (default 256)")
 	c.Flags().IntVar(&origins.Concurrency, "origin-reads", 0, "reads at once from one origin of videos, S3 bucket or web host (default 16)")
 	c.Flags().Float64Var(&origins.PerSecond, "origin-rate", 0, "reads a second begun from one origin (default: as many as come)")
 	c.Flags().DurationVar(&drain, "drain", 10*time.Second, "time after SIGTERM in which decoding and pruning may finish; the rest runs again elsewhere")

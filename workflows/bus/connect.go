@@ -28,6 +28,7 @@ type Bus struct {
 	mu      sync.Mutex
 	ensured map[Class]bool               // durables this Bus has seen
 	serving map[string]directorySnapshot // by bundle
+	callers callersSnapshot
 }
 
 // Connect connects and makes the streams and buckets that are absent. One with

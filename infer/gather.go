@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/winnow-video/winnow/infer/tensor"
 	"github.com/winnow-video/winnow/workflows/bus"
 	"github.com/winnow-video/winnow/workflows/job"
 )
@@ -53,7 +54,7 @@ func works(batches, clips <-chan work, taken <-chan struct{}) iter.Seq[work] {
 // nothing to do.
 func (s *Server) takeClips(ctx context.Context, clips chan<- work) {
 	for {
-		leases, err := s.Queue.Next(ctx, 1, job.StageEncode)
+		leases, err := s.next(ctx, 1, job.StageEncode)
 		if err != nil {
 			return
 		}
@@ -63,12 +64,28 @@ func (s *Server) takeClips(ctx context.Context, clips chan<- work) {
 				continue
 			}
 			select {
-			case clips <- work{leases: []*bus.Lease{l}, waiting: l.Published, clip: clip}:
+			case clips <- work{leases: []*bus.Lease{l}, waiting: l.Published, clip: clip, rows: frames(clip)}:
 			case <-ctx.Done():
 				s.release(ctx, []*bus.Lease{l})
 			}
 		}
 	}
+}
+
+func (s *Server) next(ctx context.Context, limit int, stage job.Stage) ([]*bus.Lease, error) {
+	leases, err := s.Queue.Next(ctx, limit, stage)
+	for _, l := range leases {
+		s.Watch.Taken(stage, time.Since(l.Published))
+	}
+	return leases, err
+}
+
+// frames is T of a clip.
+func frames(clip *tensor.File) int {
+	if shape := clip.Tensors["frames"].Shape; len(shape) > 0 {
+		return shape[0]
+	}
+	return 0 // the encoder refuses it
 }
 
 // takeQuestions takes as many as there is room for, and fetches what they need.
@@ -80,7 +97,7 @@ func (s *Server) takeQuestions(ctx context.Context, room <-chan int, fetched cha
 		case <-ctx.Done():
 			return
 		}
-		leases, err := s.Queue.Next(ctx, limit, job.StageAnswer)
+		leases, err := s.next(ctx, limit, job.StageAnswer)
 		if err != nil {
 			return
 		}
@@ -167,6 +184,7 @@ func workOf(batch []asking) work {
 	w := work{leases: leasesOf(batch), waiting: waiting(leasesOf(batch))}
 	for _, a := range batch {
 		w.questions = append(w.questions, a.question)
+		w.rows += a.rows
 	}
 	return w
 }

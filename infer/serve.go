@@ -48,6 +48,7 @@ type Server struct {
 	Limit    time.Duration // of one run
 	Overdue  func()        // called when a run overstays Limit; it must end the process: nothing else frees a hung device's requests
 	Log      *slog.Logger
+	Watch    Watcher // is told what happens; default nobody
 
 	tower sync.Mutex // held while a clip is encoded
 	meter meter
@@ -59,6 +60,14 @@ type work struct {
 	waiting   time.Time    // since when the longest of all that were taken with them waits
 	clip      *tensor.File
 	questions []*Question
+	rows      int // of the prompts, or frames
+}
+
+func (w work) stage() job.Stage {
+	if w.clip != nil {
+		return job.StageEncode
+	}
+	return job.StageAnswer
 }
 
 // made is how work ended, by lease.
@@ -73,6 +82,9 @@ func (s *Server) Serve(ctx context.Context) {
 	batches, clips, taken := make(chan work), make(chan work), make(chan struct{})
 	ended, over := make(chan made), make(chan struct{})
 	s.meter.since = time.Now()
+	if s.Watch == nil {
+		s.Watch = unwatched{}
+	}
 	var others sync.WaitGroup
 	others.Go(func() { s.meter.tell(s.Log, over) })
 	others.Go(func() {
@@ -100,6 +112,9 @@ func (s *Server) Serve(ctx context.Context) {
 	others.Wait()
 }
 
+// Load is how the device spent its time so far.
+func (s *Server) Load() Load { return s.meter.read() }
+
 // run runs the graphs. The watchdog sees to it that it ends.
 func (s *Server) run(ctx context.Context, w work) made {
 	if w.clip != nil {
@@ -108,8 +123,12 @@ func (s *Server) run(ctx context.Context, w work) made {
 	}
 	watchdog := time.AfterFunc(s.Limit, s.Overdue)
 	defer watchdog.Stop()
-	s.meter.begin(time.Now(), w.waiting)
-	defer func() { s.meter.end(time.Now()) }()
+	began := time.Now()
+	s.meter.begin(began, w.waiting)
+	defer func() {
+		s.meter.end(time.Now())
+		s.Watch.Ran(w.stage(), len(w.leases), w.rows, time.Since(began))
+	}()
 	if w.clip != nil {
 		return s.encode(w)
 	}
@@ -133,6 +152,7 @@ func (s *Server) answer(ctx context.Context, w work) made {
 	for i, outcome := range s.Answerer.Answer(ctx, w.questions) {
 		if m.failures[i] = outcome.Failure; outcome.Failure == nil {
 			m.objects[i], m.failures[i] = replyObject(outcome.Reply)
+			s.Watch.Said(outcome.Reply.Tokens.Prompt, outcome.Reply.Tokens.Completion)
 		}
 	}
 	return m
@@ -159,6 +179,7 @@ func (s *Server) finish(ctx context.Context, l *bus.Lease, failure *job.Failure)
 	if failure != nil {
 		log.Warn("request failed", "code", failure.Code, "detail", failure.Detail)
 	}
+	s.Watch.Finished(l.Request.Stage(), failure)
 	if err := l.Finish(ctx, failure); err != nil {
 		log.Error("a request ended, but that could not be told", "error", err)
 	}

@@ -27,6 +27,7 @@ const (
 type calls struct {
 	share func(ctx context.Context, bundle string) (int, error) // see bus.Share
 	most  int                                                   // slots
+	watch Watcher
 
 	mu      sync.Mutex
 	changed chan struct{} // closed when something became free
@@ -42,8 +43,8 @@ type load struct {
 	out   int // those that may be on the queue
 }
 
-func newCalls(share func(context.Context, string) (int, error), most int) *calls {
-	return &calls{share: share, most: most, changed: make(chan struct{}), bundles: map[string]*load{}}
+func newCalls(share func(context.Context, string) (int, error), most int, watch Watcher) *calls {
+	return &calls{share: share, most: most, watch: watch, changed: make(chan struct{}), bundles: map[string]*load{}}
 }
 
 // tuner has a worker's activities take their slots of c.
@@ -93,6 +94,7 @@ func (c *calls) reserve() bool {
 	free := c.free()
 	if free {
 		c.slots++
+		c.tellWatcher()
 	}
 	return free
 }
@@ -158,6 +160,7 @@ func (a *asking) enter() bool {
 	free := a.load.share == 0 || a.load.out < a.load.share
 	if free {
 		a.load.out++
+		a.calls.tellWatcher()
 	}
 	return free
 }
@@ -221,4 +224,13 @@ func (c *calls) update(change func()) {
 func (c *calls) tell() {
 	close(c.changed)
 	c.changed = make(chan struct{})
+	c.tellWatcher()
+}
+
+func (c *calls) tellWatcher() {
+	out := 0
+	for _, l := range c.bundles {
+		out += l.out
+	}
+	c.watch.Calling(c.slots, out)
 }

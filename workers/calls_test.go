@@ -49,7 +49,7 @@ func wantTaken(t *testing.T, c *calls, when string, want int) {
 func TestSlotsFollowShares(t *testing.T) {
 	t.Parallel()
 	r := &room{shares: map[string]int{"a": 6, "b": 10}}
-	c := newCalls(r.share, 40)
+	c := newCalls(r.share, 40, unwatched{})
 	wantTaken(t, c, "nothing is asked for", probes)
 	release(c, probes-1)
 	a := c.begin(t.Context(), "a", 4) // the one left
@@ -78,7 +78,7 @@ func TestSlotsFollowShares(t *testing.T) {
 func TestSlotsAreBounded(t *testing.T) {
 	t.Parallel()
 	r := &room{shares: map[string]int{"a": 1000}}
-	c := newCalls(r.share, 3)
+	c := newCalls(r.share, 3, unwatched{})
 	c.begin(t.Context(), "a", 1)
 	c.slots = 1
 	wantTaken(t, c, "room for a thousand", 2)
@@ -102,7 +102,7 @@ func TestSlotsAreBounded(t *testing.T) {
 func TestRequestsAreBounded(t *testing.T) {
 	t.Parallel()
 	r := &room{shares: map[string]int{"a": 3}}
-	c := newCalls(r.share, 40)
+	c := newCalls(r.share, 40, unwatched{})
 	a := c.begin(t.Context(), "a", 20)
 	var group sync.WaitGroup
 	var mu sync.Mutex

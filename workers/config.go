@@ -53,6 +53,8 @@ type Config struct {
 	Drain      time.Duration       // what decoding and pruning get to end when the worker stops; default 10 s
 	Name       string              // in records; default host-pid
 	Logger     *slog.Logger
+	Watch      Watcher // is told what happens; default nobody
+	Started    func()  // called once all queues are served; default nothing
 
 	// Serve makes sure that somebody serves the bundle in a folder; it is called
 	// before every request for inference. nil: somebody else sees to that.
@@ -93,6 +95,12 @@ func (c Config) WithDefaults() Config {
 	if c.Name == "" {
 		host, _ := os.Hostname() // a worker without a host name is still told apart by its pid
 		c.Name = fmt.Sprintf("%s-%d", host, os.Getpid())
+	}
+	if c.Watch == nil {
+		c.Watch = unwatched{}
+	}
+	if c.Started == nil {
+		c.Started = func() {}
 	}
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)

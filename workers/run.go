@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"go.temporal.io/sdk/interceptor"
 	"go.temporal.io/sdk/worker"
 	"go.temporal.io/sdk/workflow"
 
@@ -40,6 +41,7 @@ func Run(ctx context.Context, cfg Config) error {
 	if err != nil {
 		return err
 	}
+	cfg.Started()
 	select {
 	case <-ctx.Done():
 		return nil
@@ -84,7 +86,7 @@ func newStages(ctx context.Context, cfg Config) (*stages, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &stages{cfg: cfg, files: files, calls: newCalls(cfg.Bus.Share, cfg.Slots.Call)}
+	s := &stages{cfg: cfg, files: files, calls: newCalls(cfg.Bus.Share, cfg.Slots.Call, cfg.Watch)}
 	s.sources = source.Opener{
 		S3: cfg.S3, HTTPS: source.PublicClient(), Origins: source.NewOrigins(cfg.Origins), Scratch: cfg.scratch(),
 	}
@@ -126,6 +128,7 @@ func (s *stages) workerOf(queue string, fatal chan<- error) (w worker.Worker, er
 		WorkerStopTimeout:            s.cfg.Drain,
 		MaxHeartbeatThrottleInterval: beatEvery,
 		OnFatalError:                 func(err error) { fatal <- err },
+		Interceptors:                 []interceptor.WorkerInterceptor{&watching{watch: s.cfg.Watch}},
 	}
 	switch queue {
 	case workflows.QueueMain:

@@ -161,7 +161,7 @@ func newDesk(t testing.TB, items []job.Item, pageSize int, change func(*job.Spec
 		t.Fatal(err)
 	}
 	d := &desk{
-		stages: &stages{cfg: cfg, files: files, calls: newCalls(events.Share, 1), decoderBuild: "test", sources: source.Opener{Local: memo}},
+		stages: &stages{cfg: cfg, files: files, calls: newCalls(events.Share, 1, unwatched{}), decoderBuild: "test", sources: source.Opener{Local: memo}},
 		events: events,
 		run:    workflows.Run{V: workflows.Version, Job: "desk-00000000.1", Bundle: digest},
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/winnow-video/winnow/infer/tensor"
 	"github.com/winnow-video/winnow/infer/vllm"
 	"github.com/winnow-video/winnow/workflows/artifact/diskcache"
+	"github.com/winnow-video/winnow/workflows/monitor"
 	"github.com/winnow-video/winnow/workflows/stack"
 )
 
@@ -46,6 +47,8 @@ same memory is taken on a GPU while a batch runs there.
 
 ` + diskcache.Help + `
 
+` + monitor.Help + `
+
 A bundle whose language model is remote is answered by a vLLM server: start that
 with the extracted language model, --enable-prompt-embeds and --generation-config
 vllm, on a private network, and name it by --language-url. Vision tower, projector
@@ -78,6 +81,7 @@ type options struct {
 	kv      int64
 	limit   time.Duration
 	drain   time.Duration
+	metrics string
 
 	language    vllm.Config
 	languageKey string // name of an environment variable
@@ -118,6 +122,7 @@ func command() *cobra.Command {
 	f.DurationVar(&o.limit, "limit", 10*time.Minute, "time one batch may take before the process ends itself, so that a hung device frees its requests")
 	f.DurationVar(&o.drain, "drain", 15*time.Second, "time after SIGTERM in which what runs may finish")
 	o.cache.Bind(f)
+	monitor.Bind(f, &o.metrics)
 	return c
 }
 

@@ -13,6 +13,7 @@ import (
 	"github.com/winnow-video/winnow/workers/source"
 	"github.com/winnow-video/winnow/workflows/artifact/diskcache"
 	"github.com/winnow-video/winnow/workflows/artifact/life"
+	"github.com/winnow-video/winnow/workflows/monitor"
 	"github.com/winnow-video/winnow/workflows/stack"
 )
 
@@ -34,7 +35,9 @@ Clips that were asked of a device have keys of their own: give every worker of a
 
 ` + deviceHelp + `
 
-` + diskcache.Help
+` + diskcache.Help + `
+
+` + monitor.Help
 
 func (a *app) workerCommand() *cobra.Command {
 	var queues []string
@@ -42,6 +45,7 @@ func (a *app) workerCommand() *cobra.Command {
 	var origins source.OriginLimits
 	var cache diskcache.Config
 	var drain time.Duration
+	var metrics string
 	var decodes wire.Hwaccel
 	var encodes inferDevice
 	c := &cobra.Command{Use: "worker", Short: "Serve task queues of a running stack", Long: workerLong, Args: exactArgs()}
@@ -55,6 +59,7 @@ func (a *app) workerCommand() *cobra.Command {
 	bindHwaccel(c.Flags(), &decodes)
 	bindDevice(c.Flags(), &encodes)
 	cache.Bind(c.Flags())
+	monitor.Bind(c.Flags(), &metrics)
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		if drain <= 0 {
 			return usagef("--drain %v: want a duration like 10s", drain)
@@ -68,7 +73,7 @@ func (a *app) workerCommand() *cobra.Command {
 		}
 		log := a.logger()
 		log.Info("worker starting", "temporal", services.Temporal.Address, "queues", strings.Join(queues, ","), "hwaccel", decodes, "device", encodes)
-		return a.work(c.Context(), services, cache, workers.Config{
+		return a.work(c.Context(), services, cache, metrics, workers.Config{
 			Queues: queues, Slots: slots, Origins: origins, Hwaccel: decodes,
 			Encoder: workers.Encoder{Provider: encodes.Provider}, Drain: drain, Logger: log,
 		})
@@ -81,7 +86,15 @@ func (a *app) logger() *slog.Logger { return slog.New(slog.NewTextHandler(a.err,
 
 // work connects to the services and serves queues until ctx ends. cfg holds what
 // the caller decides; the connections are filled in.
-func (a *app) work(ctx context.Context, services stack.Services, cache diskcache.Config, cfg workers.Config) error {
+func (a *app) work(ctx context.Context, services stack.Services, cache diskcache.Config, metrics string, cfg workers.Config) error {
+	m := monitor.New()
+	end, err := m.Serve(metrics)
+	if err != nil {
+		return err
+	}
+	defer end()
+	defer context.AfterFunc(ctx, m.Drain)()
+	cfg.Watch, cache.Watch = m.Work(), m.Cache()
 	conn, err := dial(ctx, services, cfg.Logger)
 	if err != nil {
 		return err
@@ -90,11 +103,11 @@ func (a *app) work(ctx context.Context, services stack.Services, cache diskcache
 	if err := conn.store.CheckWrites(ctx); err != nil {
 		return err
 	}
-	store, end, err := cache.Open(life.Mark(conn.store), cfg.Logger)
+	store, closeCache, err := cache.Open(life.Mark(conn.store), cfg.Logger)
 	if err != nil {
 		return err
 	}
-	defer end()
+	defer closeCache()
 	cfg.Temporal, cfg.Store, cfg.Bus = conn.temporal, store, conn.bus
 	if cfg.S3, err = source.S3Client(services.S3); err != nil {
 		return err
@@ -103,5 +116,6 @@ func (a *app) work(ctx context.Context, services stack.Services, cache diskcache
 		return err
 	}
 	cfg.StateDir, cfg.LocalFiles = a.state, !a.outside.Given() // whoever reaches services outside may not read files here
+	cfg.Started = func() { m.Up(conn.checks(), nil) }
 	return workers.Run(ctx, cfg)
 }

@@ -120,6 +120,14 @@ func isCertificate(err error) bool {
 	return errors.As(err, &verify) || strings.Contains(err.Error(), "x509:") || strings.Contains(err.Error(), "tls:")
 }
 
+// Check asks the server for a sign of life. Without one it is ErrUnavailable.
+func (b *Bus) Check(ctx context.Context) error {
+	if !b.conn.IsConnected() {
+		return fmt.Errorf("%w: not connected", ErrUnavailable)
+	}
+	return unavailable(b.conn.FlushWithContext(ctx))
+}
+
 // Close lets what is on its way arrive, then disconnects. It may be called again.
 func (b *Bus) Close() {
 	if err := b.conn.Drain(); err != nil { // it is closed, or there is nobody to drain to

@@ -36,6 +36,7 @@ type Puller struct {
 	hints     *hints // of what is worth asking for
 
 	mu      sync.Mutex
+	kept    time.Time       // when in-progress acks were last sent
 	changed chan struct{}   // closed when a request was published or a lease ended
 	held    map[*Lease]bool // handed out
 	alone   []*Lease        // redelivered: each runs alone
@@ -46,7 +47,7 @@ func (b *Bus) Pull(w Worker) (*Puller, error) {
 	p := &Puller{
 		bus: b, worker: w, stages: stagesOf(w),
 		consumers: map[Class]jetstream.Consumer{}, held: map[*Lease]bool{},
-		changed: make(chan struct{}),
+		changed: make(chan struct{}), kept: time.Now(),
 	}
 	p.hints = newHints(p.stages)
 	var err error
@@ -292,9 +293,22 @@ func (p *Puller) keep(ctx context.Context) {
 	}
 }
 
+// Check says whether what is held is kept: where it is not, the process is stuck,
+// and others take its requests.
+func (p *Puller) Check(context.Context) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if silent := time.Since(p.kept); silent > p.bus.config.AckWait {
+		return fmt.Errorf("no in-progress ack was sent for %v", silent.Round(time.Second))
+	}
+	return nil
+}
+
+// all is what is held, to be kept now.
 func (p *Puller) all() []*Lease {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.kept = time.Now()
 	all := slices.Clone(p.alone)
 	for lease := range p.held {
 		all = append(all, lease)

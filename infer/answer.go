@@ -59,6 +59,16 @@ func (a *Answerer) Answer(ctx context.Context, questions []*Question) []Outcome 
 	return outcomes
 }
 
+// Rows implements Answers. What it lays out is kept for Answer.
+func (a *Answerer) Rows(q *Question) int {
+	plan, err := a.bundle.Prompt(q.text(), q.kept)
+	if err != nil {
+		return 0 // Answer tells of it
+	}
+	q.plan = &plan
+	return plan.Len - q.prefix(plan)
+}
+
 // asked is a question ready for the language model.
 type asked struct {
 	at       int // among the questions of the call
@@ -84,24 +94,17 @@ func (a *Answerer) prepare(q *Question, done projections) (*asked, error) {
 		return nil, contract(job.StageAnswer, "kept: a mixture of tokens belongs to models that pool behind their projector, and only to them")
 	}
 	embeds, err := a.embed(r.plan, q, done)
-	r.prompt = Prompt{Embeds: embeds, Prefix: r.prefix(), Letters: a.bundle.LetterIDs[:len(q.Item.Options)], Generate: q.Generate}
+	r.prompt = Prompt{Embeds: embeds, Prefix: q.prefix(r.plan), Letters: a.bundle.LetterIDs[:len(q.Item.Options)], Generate: q.Generate}
 	return r, err
-}
-
-// prefix is the rows that other questions about the clip begin with too. At least
-// one row is the question's: what is said to it follows from that.
-func (r *asked) prefix() int {
-	if !r.question.shared {
-		return 0
-	}
-	return min(r.plan.Prefix, r.plan.Len-1)
 }
 
 // plan lays the prompt out, with fewer visual rows where it does not fit and
 // the question allows that.
 func (a *Answerer) plan(r *asked) (err error) {
 	q := r.question
-	if r.plan, err = a.bundle.Prompt(q.text(), q.kept); err != nil {
+	if q.plan != nil {
+		r.plan = *q.plan
+	} else if r.plan, err = a.bundle.Prompt(q.text(), q.kept); err != nil {
 		return err
 	}
 	tooLong := a.bundle.Fits(r.plan, most(q.Generate))

@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	"github.com/winnow-video/winnow/infer/bundle"
 	"github.com/winnow-video/winnow/infer/tensor"
@@ -45,6 +46,7 @@ type Decoder struct {
 	mu       sync.Mutex // held while something is said
 	room     []float32  // for the running batch's keys and values
 	prefixes prefixes
+	held     atomic.Int64 // bytes of room and prefixes
 }
 
 // NewDecoder loads the bundle's decoder. Close it.
@@ -68,6 +70,9 @@ func (d *Decoder) Name() string { return d.engine }
 // Close implements Language.
 func (d *Decoder) Close() error { return d.graph.Close() }
 
+// KVBytes is what keys and values take now, of Limits.KV.
+func (d *Decoder) KVBytes() int64 { return d.held.Load() }
+
 // Say implements Language, in batches of prompts of like length. Where a batch
 // fails, its prompts are tried one by one.
 func (d *Decoder) Say(_ context.Context, prompts []*Prompt) []Said {
@@ -85,6 +90,7 @@ func (d *Decoder) Say(_ context.Context, prompts []*Prompt) []Said {
 	d.share(all)
 	for _, batch := range d.split(all) {
 		d.say(batch, said)
+		d.held.Store(4*int64(len(d.room)) + d.prefixes.held)
 	}
 	return said
 }

@@ -65,6 +65,9 @@ func (p *Pictures) Answer(ctx context.Context, questions []*Question) []Outcome 
 	return outcomes
 }
 
+// Rows implements Answers: only the server knows them.
+func (p *Pictures) Rows(*Question) int { return 0 }
+
 func (p *Pictures) answer(ctx context.Context, q *Question) (job.Reply, error) {
 	if q.pictures.Data == nil {
 		return job.Reply{}, contract(job.StageAnswer, "the request names no clip, and the model is shown frames")

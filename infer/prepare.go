@@ -47,34 +47,6 @@ func (s *Server) unmade(ctx context.Context, leases []*bus.Lease) []*bus.Lease {
 	return left
 }
 
-// prepare fetches what requests need and sends it as work: all questions together,
-// since they end items, then clip by clip. One is fetched while the one before it
-// waits to be received; all have to be. What fails to be fetched ends here.
-func (s *Server) prepare(ctx context.Context, leases []*bus.Lease) <-chan work {
-	var answers, encodes []*bus.Lease
-	for _, l := range leases {
-		if l.Request.Answer != nil {
-			answers = append(answers, l)
-		} else {
-			encodes = append(encodes, l)
-		}
-	}
-	fetched := make(chan work)
-	go func() {
-		defer close(fetched)
-		if w := s.questions(ctx, answers); len(w.leases) > 0 {
-			fetched <- w
-		}
-		for _, l := range encodes {
-			clip, failure := s.clip(ctx, l.Request.Encode)
-			if s.prepared(ctx, l, failure) {
-				fetched <- work{leases: []*bus.Lease{l}, clip: clip}
-			}
-		}
-	}()
-	return fetched
-}
-
 // clip reads a request's clip. Tokens of another provider than their key names
 // are not made: the next one to ask for them would not know.
 func (s *Server) clip(ctx context.Context, r *bus.EncodeRequest) (*tensor.File, *job.Failure) {
@@ -100,23 +72,29 @@ func (s *Server) prepared(ctx context.Context, l *bus.Lease, failure *job.Failur
 }
 
 // questions fetches the questions that requests ask, side by side.
-func (s *Server) questions(ctx context.Context, leases []*bus.Lease) work {
+func (s *Server) questions(ctx context.Context, leases []*bus.Lease) []asking {
 	pages, keeps := s.pages(ctx, leases), s.keeps(ctx, leases)
-	all := make([]*Question, len(leases))
+	all := make([]asking, len(leases))
 	failures := make([]*job.Failure, len(leases))
 	var group sync.WaitGroup
 	for i, l := range leases {
 		r := l.Request.Answer
-		group.Go(func() { all[i], failures[i] = s.question(ctx, r, pages[r.Page], keeps[r.Kept]) })
+		all[i].lease = l
+		group.Go(func() {
+			if all[i].question, failures[i] = s.question(ctx, r, pages[r.Page], keeps[r.Kept]); failures[i] == nil {
+				all[i].rows = s.Answerer.Rows(all[i].question)
+			}
+		})
 	}
 	group.Wait()
-	var w work
-	for i, l := range leases {
-		if s.prepared(ctx, l, failures[i]) {
-			w.leases, w.questions = append(w.leases, l), append(w.questions, all[i])
+	var good []asking
+	for i, a := range all {
+		if s.prepared(ctx, a.lease, failures[i]) {
+			a.since = time.Now()
+			good = append(good, a)
 		}
 	}
-	return w
+	return good
 }
 
 // page is a page of the manifest, or why it could not be read.

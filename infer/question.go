@@ -26,6 +26,7 @@ type Question struct {
 	total    int                          // T·P
 	shared   bool                         // other questions about the clip have the same kept tokens
 	pictures tensor.Dense[uint8]          // [T,H,W,3]; of a model that is shown frames alone
+	plan     *bundle.Prompt               // of the prompt with all kept tokens, once its rows were counted
 }
 
 // NewQuestion reads a kept artifact: tokens F16 [M,D], frame and cell I32 [M]
@@ -122,6 +123,15 @@ func (q *Question) rows() int {
 		m += n
 	}
 	return m
+}
+
+// prefix is the rows that other questions about the clip begin with too. At least
+// one row is the question's: what is said to it follows from that.
+func (q *Question) prefix(plan bundle.Prompt) int {
+	if !q.shared {
+		return 0
+	}
+	return min(plan.Prefix, plan.Len-1)
 }
 
 // trim keeps room of the rows, evenly spread over them and so over the frames.

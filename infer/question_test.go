@@ -66,8 +66,7 @@ func TestSharedTokens(t *testing.T) {
 		if c.trim {
 			q.trim(4)
 		}
-		asked := asked{question: q, plan: bundle.Prompt{Prefix: 9, Len: 12}}
-		if got := asked.prefix() > 0; got != c.want {
+		if got := q.prefix(bundle.Prompt{Prefix: 9, Len: 12}) > 0; got != c.want {
 			t.Errorf("%s: shared is %v, want %v", name, got, c.want)
 		}
 	}
@@ -76,8 +75,8 @@ func TestSharedTokens(t *testing.T) {
 // A prompt that ends with visual rows keeps the last one for itself.
 func TestPrefixIsNotAll(t *testing.T) {
 	t.Parallel()
-	a := asked{question: &Question{shared: true}, plan: bundle.Prompt{Prefix: 12, Len: 12}}
-	if got := a.prefix(); got != 11 {
+	q := Question{shared: true}
+	if got := q.prefix(bundle.Prompt{Prefix: 12, Len: 12}); got != 11 {
 		t.Errorf("a prefix of %d rows of 12, want 11", got)
 	}
 }

@@ -14,34 +14,41 @@ import (
 
 // Queue hands out requests; *bus.Puller is one.
 type Queue interface {
-	// Next waits for at least one request and returns up to limit. The error is ctx's.
-	Next(ctx context.Context, limit int) ([]*bus.Lease, error)
+	// Next waits for at least one request of some stages and returns up to limit. The error is ctx's.
+	Next(ctx context.Context, limit int, stages ...job.Stage) ([]*bus.Lease, error)
 }
 
 // Answers ends questions, each with an outcome of its own, in their order.
 type Answers interface {
 	Answer(ctx context.Context, questions []*Question) []Outcome
+	// Rows is what a question's prompt adds to a batch, prefixes that others share
+	// left out; 0 where that is not known. Questions are counted side by side.
+	Rows(q *Question) int
 }
 
 // Server makes the objects that requests ask for. While graphs run, what they
 // run next is fetched and what they made is stored, so that the device does not
-// wait. Of clips and batches of questions, at most two are fetched ahead of what
-// runs, and two are being stored: that waits for others more than for cores.
-// Log tells now and then, and at the end, how busy the device was.
+// wait. One batch of questions and two clips are fetched ahead of what runs, and
+// two works are being stored: that waits for others more than for cores. Log
+// tells now and then, and at the end, how busy the device was.
 //
-// A batch is what came while the last one ran. Nothing waits for company. With
-// Abreast batches, each runs in hands of its own, but clips one after the other.
+// A batch is what came, of any job, while the last one ran and within Wait of its
+// first question, up to Batch questions of Rows rows. Clips run while no batch
+// wants to: one after the other, though Abreast batches run side by side.
 type Server struct {
 	Store    artifact.Store
 	Queue    Queue
 	Encoder  *Encoder
 	Provider string // that the encoder runs on: tokens are kept by it
 	Answerer Answers
-	Batch    int           // requests taken at a time
+	Batch    int           // questions of a batch
+	Rows     int           // of prompts in a batch, unless one alone has more; 0: no bound
+	Wait     time.Duration // how long a question waits for company while the device has nothing to do
 	Abreast  int           // batches of questions run side by side; default 1. More is for a language model elsewhere
 	Limit    time.Duration // of one run
 	Overdue  func()        // called when a run overstays Limit; it must end the process: nothing else frees a hung device's requests
 	Log      *slog.Logger
+	Watch    Watcher // is told what happens; default nobody
 
 	tower sync.Mutex // held while a clip is encoded
 	meter meter
@@ -53,6 +60,14 @@ type work struct {
 	waiting   time.Time    // since when the longest of all that were taken with them waits
 	clip      *tensor.File
 	questions []*Question
+	rows      int // of the prompts, or frames
+}
+
+func (w work) stage() job.Stage {
+	if w.clip != nil {
+		return job.StageEncode
+	}
+	return job.StageAnswer
 }
 
 // made is how work ended, by lease.
@@ -64,13 +79,17 @@ type made struct {
 
 // Serve serves until ctx ends. What runs then is finished, what waits is given back.
 func (s *Server) Serve(ctx context.Context) {
-	ready, ended, over := make(chan work), make(chan made), make(chan struct{})
+	batches, clips, taken := make(chan work), make(chan work), make(chan struct{})
+	ended, over := make(chan made), make(chan struct{})
 	s.meter.since = time.Now()
+	if s.Watch == nil {
+		s.Watch = unwatched{}
+	}
 	var others sync.WaitGroup
 	others.Go(func() { s.meter.tell(s.Log, over) })
 	others.Go(func() {
-		defer close(ready)
-		s.take(ctx, ready)
+		defer close(taken)
+		s.take(ctx, batches, clips)
 	})
 	for range 2 {
 		others.Go(func() {
@@ -82,7 +101,7 @@ func (s *Server) Serve(ctx context.Context) {
 	var runners sync.WaitGroup
 	for range max(1, s.Abreast) {
 		runners.Go(func() {
-			for w := range ready {
+			for w := range works(batches, clips, taken) {
 				ended <- s.run(context.WithoutCancel(ctx), w)
 			}
 		})
@@ -93,25 +112,8 @@ func (s *Server) Serve(ctx context.Context) {
 	others.Wait()
 }
 
-// take takes requests and fetches what they need.
-func (s *Server) take(ctx context.Context, ready chan<- work) {
-	for {
-		leases, err := s.Queue.Next(ctx, s.Batch)
-		if err != nil {
-			return
-		}
-		leases = s.unmade(ctx, leases)
-		since := waiting(leases)
-		for w := range s.prepare(ctx, leases) {
-			w.waiting = since
-			select {
-			case ready <- w:
-			case <-ctx.Done():
-				s.release(ctx, w.leases)
-			}
-		}
-	}
-}
+// Load is how the device spent its time so far.
+func (s *Server) Load() Load { return s.meter.read() }
 
 // run runs the graphs. The watchdog sees to it that it ends.
 func (s *Server) run(ctx context.Context, w work) made {
@@ -121,8 +123,12 @@ func (s *Server) run(ctx context.Context, w work) made {
 	}
 	watchdog := time.AfterFunc(s.Limit, s.Overdue)
 	defer watchdog.Stop()
-	s.meter.begin(time.Now(), w.waiting)
-	defer func() { s.meter.end(time.Now()) }()
+	began := time.Now()
+	s.meter.begin(began, w.waiting)
+	defer func() {
+		s.meter.end(time.Now())
+		s.Watch.Ran(w.stage(), len(w.leases), w.rows, time.Since(began))
+	}()
 	if w.clip != nil {
 		return s.encode(w)
 	}
@@ -146,6 +152,7 @@ func (s *Server) answer(ctx context.Context, w work) made {
 	for i, outcome := range s.Answerer.Answer(ctx, w.questions) {
 		if m.failures[i] = outcome.Failure; outcome.Failure == nil {
 			m.objects[i], m.failures[i] = replyObject(outcome.Reply)
+			s.Watch.Said(outcome.Reply.Tokens.Prompt, outcome.Reply.Tokens.Completion)
 		}
 	}
 	return m
@@ -172,6 +179,7 @@ func (s *Server) finish(ctx context.Context, l *bus.Lease, failure *job.Failure)
 	if failure != nil {
 		log.Warn("request failed", "code", failure.Code, "detail", failure.Detail)
 	}
+	s.Watch.Finished(l.Request.Stage(), failure)
 	if err := l.Finish(ctx, failure); err != nil {
 		log.Error("a request ended, but that could not be told", "error", err)
 	}

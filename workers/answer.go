@@ -35,10 +35,12 @@ func (s *stages) answer(ctx context.Context, in workflows.StageInput) (workflows
 }
 
 func (s *stages) answerAll(ctx context.Context, w *work, todo []task, out *workflows.Items) error {
+	asking := s.calls.begin(ctx, w.in.Bundle, len(todo))
+	defer asking.done()
 	var mu sync.Mutex
 	return each(ctx, len(todo), len(todo), func(ctx context.Context, i int) error {
 		r := answerRequest(w, todo[i])
-		err := s.ask(ctx, w, r, cmp.Or(r.Answer.Clip, todo[i].kept))
+		err := s.ask(ctx, asking, w, r, cmp.Or(r.Answer.Clip, todo[i].kept))
 		mu.Lock()
 		defer mu.Unlock()
 		return note(ctx, out, todo[i], err)

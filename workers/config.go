@@ -28,6 +28,10 @@ import (
 type Bus interface {
 	// Await asks for an object and waits for it; see bus.Bus.
 	Await(ctx context.Context, store artifact.Store, r bus.Request, priority int, beat func()) (artifact.Ref, error)
+	// Call lists this process among those that ask, until ctx ends; see bus.Bus.
+	Call(ctx context.Context, name string) error
+	// Share is how many requests for a bundle this process should have out; see bus.Bus.
+	Share(ctx context.Context, bundle string) (int, error)
 	// Tell publishes an event if it can.
 	Tell(job.Event)
 }
@@ -49,6 +53,8 @@ type Config struct {
 	Drain      time.Duration       // what decoding and pruning get to end when the worker stops; default 10 s
 	Name       string              // in records; default host-pid
 	Logger     *slog.Logger
+	Watch      Watcher // is told what happens; default nobody
+	Started    func()  // called once all queues are served; default nothing
 
 	// Serve makes sure that somebody serves the bundle in a folder; it is called
 	// before every request for inference. nil: somebody else sees to that.
@@ -58,7 +64,7 @@ type Config struct {
 // Slots is how many activities of a queue run at once.
 type Slots struct {
 	Main   int // default: cores
-	Call   int // default: 64, they only wait
+	Call   int // at most; default: 256. They only wait, and fewer where workers have room for fewer requests
 	Decode int // default: cores
 }
 
@@ -74,7 +80,7 @@ func (c Config) WithDefaults() Config {
 		c.Queues = []string{workflows.QueueMain, workflows.QueueCall, workflows.QueueDecode}
 	}
 	c.Slots.Main = positive(c.Slots.Main, runtime.NumCPU())
-	c.Slots.Call = positive(c.Slots.Call, 64)
+	c.Slots.Call = positive(c.Slots.Call, 256)
 	c.Slots.Decode = positive(c.Slots.Decode, runtime.NumCPU())
 	if c.Hwaccel == "" {
 		c.Hwaccel = wire.HwaccelNone
@@ -89,6 +95,12 @@ func (c Config) WithDefaults() Config {
 	if c.Name == "" {
 		host, _ := os.Hostname() // a worker without a host name is still told apart by its pid
 		c.Name = fmt.Sprintf("%s-%d", host, os.Getpid())
+	}
+	if c.Watch == nil {
+		c.Watch = unwatched{}
+	}
+	if c.Started == nil {
+		c.Started = func() {}
 	}
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)

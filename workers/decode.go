@@ -71,8 +71,10 @@ func (s *stages) decodeOnce(ctx context.Context, in workflows.StageInput) (fetch
 	req.Hwaccel = s.hwaccelFor(in, w)
 	clip, err := s.decoder().Run(ctx, req, src)
 	if err != nil {
+		s.cfg.Watch.Decoded(decoded(err), 0)
 		return 0, 0, waited(err)
 	}
+	s.cfg.Watch.Decoded(decoded(nil), clip.Fetched)
 	s.logHwaccel(w, clip.Info)
 	_, err = s.cfg.Store.Put(ctx, in.Clip, bytes.NewReader(clip.Bytes), artifact.FirstWins)
 	return clip.Fetched, 0, err

@@ -23,7 +23,9 @@ func (s *stages) encode(ctx context.Context, in workflows.StageInput) (workflows
 	if w.bundle.Pictures() {
 		err = s.standIn(ctx, in)
 	} else {
-		err = s.ask(ctx, w, request, in.Clip)
+		asking := s.calls.begin(ctx, in.Bundle, 1)
+		err = s.ask(ctx, asking, w, request, in.Clip)
+		asking.done()
 	}
 	if err != nil {
 		s.failed(in.VideoInput, job.StageEncode, err)
@@ -45,20 +47,22 @@ func encodeRequest(w *work, precision string) *bus.EncodeRequest {
 	return r
 }
 
-// ask makes a request and waits for its end. Where it failed because its input
-// is gone, that is the error.
-func (s *stages) ask(ctx context.Context, w *work, r bus.Request, input artifact.Key) error {
-	if s.cfg.Serve != nil {
-		if err := s.cfg.Serve(ctx, w.spec.Bundle); err != nil {
-			return job.Fail(r.Stage(), job.CapacityNoWorker, "%v", err)
+// ask makes a request, once there is room for it, and waits for its end. Where it
+// failed because its input is gone, that is the error.
+func (s *stages) ask(ctx context.Context, asking *asking, w *work, r bus.Request, input artifact.Key) error {
+	return asking.request(ctx, func() error {
+		if s.cfg.Serve != nil {
+			if err := s.cfg.Serve(ctx, w.spec.Bundle); err != nil {
+				return job.Fail(r.Stage(), job.CapacityNoWorker, "%v", err)
+			}
 		}
-	}
-	_, err := s.cfg.Bus.Await(ctx, s.cfg.Store, r, w.spec.Priority, func() {})
-	if err == nil {
-		return nil
-	}
-	if there, lookErr := s.has(ctx, input); lookErr == nil && !there {
-		return &missing{input}
-	}
-	return &settled{err}
+		_, err := s.cfg.Bus.Await(ctx, s.cfg.Store, r, w.spec.Priority, func() {})
+		if err == nil {
+			return nil
+		}
+		if there, lookErr := s.has(ctx, input); lookErr == nil && !there {
+			return &missing{input}
+		}
+		return &settled{err}
+	})
 }

@@ -18,6 +18,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	enums "go.temporal.io/api/enums/v1"
 	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/temporal"
 
 	"github.com/winnow-video/winnow/infer/bundle"
 	"github.com/winnow-video/winnow/infer/device"
@@ -139,6 +140,7 @@ type rig struct {
 	items    []job.Item
 	bundle   string
 	pageSize int
+	priority int // of the job's workflow: 1 first; 0 is Temporal's default
 	input    workflows.JobInput
 	run      client.WorkflowRun
 }
@@ -156,8 +158,8 @@ func jobName(t *testing.T) string {
 	return strings.NewReplacer("/", "-", " ", "-").Replace(strings.ToLower(t.Name()))
 }
 
-// video adds questions about a video that is decoded already.
-func (r *rig) video(t *testing.T, name string, asked int) {
+// video adds questions about a video that is decoded already, to clip.
+func (r *rig) video(t *testing.T, name string, asked int) (clip artifact.Key) {
 	t.Helper()
 	path := r.broken(t, name, name+" of "+t.Name(), asked)
 	content, err := os.ReadFile(path)
@@ -176,6 +178,7 @@ func (r *rig) video(t *testing.T, name string, asked int) {
 		t.Fatal(err)
 	}
 	put(t, r.store, keys.Clip, body)
+	return keys.Clip
 }
 
 // broken adds questions about a file of this content.
@@ -198,6 +201,7 @@ func (r *rig) start(t *testing.T) {
 	run, err := r.temporal.ExecuteWorkflow(t.Context(), client.StartWorkflowOptions{
 		ID: workflows.JobWorkflowID(r.id), TaskQueue: workflows.QueueMain,
 		WorkflowIDReusePolicy: enums.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE,
+		Priority:              temporal.Priority{PriorityKey: r.priority},
 	}, workflows.JobType, r.input)
 	if err != nil {
 		t.Fatal(err)

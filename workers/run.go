@@ -5,9 +5,11 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
+	"go.temporal.io/sdk/interceptor"
 	"go.temporal.io/sdk/worker"
 	"go.temporal.io/sdk/workflow"
 
@@ -32,18 +34,37 @@ func Run(ctx context.Context, cfg Config) error {
 		return err
 	}
 	defer s.files.close()
+	defer s.call(ctx)()
 	fatal := make(chan error, len(cfg.Queues))
 	serving, err := s.start(fatal)
 	defer stopAll(serving)
 	if err != nil {
 		return err
 	}
+	cfg.Started()
 	select {
 	case <-ctx.Done():
 		return nil
 	case err := <-fatal:
 		return fmt.Errorf("worker: %w", err)
 	}
+}
+
+// call lists this process among those that ask for inference, if it does, until
+// the returned function is called.
+func (s *stages) call(ctx context.Context) (stop func()) {
+	if !slices.Contains(s.cfg.Queues, workflows.QueueCall) {
+		return func() {}
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	var calling sync.WaitGroup
+	calling.Go(func() { s.calls.follow(ctx) })
+	calling.Go(func() {
+		if err := s.cfg.Bus.Call(ctx, s.cfg.Name); err != nil {
+			s.cfg.Logger.Warn("not taken out of the list of those who ask; it forgets by itself", "error", err)
+		}
+	})
+	return func() { cancel(); calling.Wait() }
 }
 
 // stages does every activity's work.
@@ -53,6 +74,7 @@ type stages struct {
 	sources      source.Opener
 	decoderBuild string
 	decoding     keyed
+	calls        *calls
 	clips        sync.Pool // of *prune.Clip: the memory of one serves the next
 }
 
@@ -64,7 +86,7 @@ func newStages(ctx context.Context, cfg Config) (*stages, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &stages{cfg: cfg, files: files}
+	s := &stages{cfg: cfg, files: files, calls: newCalls(cfg.Bus.Share, cfg.Slots.Call, cfg.Watch)}
 	s.sources = source.Opener{
 		S3: cfg.S3, HTTPS: source.PublicClient(), Origins: source.NewOrigins(cfg.Origins), Scratch: cfg.scratch(),
 	}
@@ -79,8 +101,11 @@ func newStages(ctx context.Context, cfg Config) (*stages, error) {
 // start starts a worker for every queue; it returns those that run even if one does not.
 func (s *stages) start(fatal chan<- error) (serving []worker.Worker, err error) {
 	for _, queue := range s.cfg.Queues {
-		w := s.workerOf(queue, fatal)
-		if err := w.Start(); err != nil {
+		w, err := s.workerOf(queue, fatal)
+		if err == nil {
+			err = w.Start()
+		}
+		if err != nil {
 			return serving, fmt.Errorf("worker: queue %s: %w", queue, err)
 		}
 		serving = append(serving, w)
@@ -96,24 +121,29 @@ func stopAll(serving []worker.Worker) {
 	all.Wait()
 }
 
-func (s *stages) workerOf(queue string, fatal chan<- error) worker.Worker {
-	slots := map[string]int{
-		workflows.QueueMain: s.cfg.Slots.Main, workflows.QueueCall: s.cfg.Slots.Call, workflows.QueueDecode: s.cfg.Slots.Decode,
+func (s *stages) workerOf(queue string, fatal chan<- error) (w worker.Worker, err error) {
+	options := worker.Options{
+		Identity:                     s.cfg.Name,
+		DisableWorkflowWorker:        queue != workflows.QueueMain,
+		WorkerStopTimeout:            s.cfg.Drain,
+		MaxHeartbeatThrottleInterval: beatEvery,
+		OnFatalError:                 func(err error) { fatal <- err },
+		Interceptors:                 []interceptor.WorkerInterceptor{&watching{watch: s.cfg.Watch}},
 	}
-	drain := s.cfg.Drain
-	if queue == workflows.QueueCall {
-		drain = min(drain, waitersDrain)
+	switch queue {
+	case workflows.QueueMain:
+		options.MaxConcurrentActivityExecutionSize = s.cfg.Slots.Main
+	case workflows.QueueCall:
+		options.WorkerStopTimeout = min(s.cfg.Drain, waitersDrain)
+		if options.Tuner, err = s.calls.tuner(); err != nil {
+			return nil, err
+		}
+	case workflows.QueueDecode:
+		options.MaxConcurrentActivityExecutionSize = s.cfg.Slots.Decode
 	}
-	w := worker.New(s.cfg.Temporal, queue, worker.Options{
-		Identity:                           s.cfg.Name,
-		MaxConcurrentActivityExecutionSize: slots[queue],
-		DisableWorkflowWorker:              queue != workflows.QueueMain,
-		WorkerStopTimeout:                  drain,
-		MaxHeartbeatThrottleInterval:       beatEvery,
-		OnFatalError:                       func(err error) { fatal <- err },
-	})
+	w = worker.New(s.cfg.Temporal, queue, options)
 	s.register(w, queue)
-	return w
+	return w, nil
 }
 
 func (s *stages) register(w worker.Worker, queue string) {

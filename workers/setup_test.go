@@ -135,6 +135,10 @@ func (s *silent) Tell(e job.Event) {
 	s.events = append(s.events, e)
 }
 
+func (s *silent) Call(context.Context, string) error { return nil }
+
+func (s *silent) Share(context.Context, string) (int, error) { return 0, nil }
+
 // desk is stages on a store in memory, with a job of its own.
 type desk struct {
 	*stages
@@ -157,7 +161,7 @@ func newDesk(t testing.TB, items []job.Item, pageSize int, change func(*job.Spec
 		t.Fatal(err)
 	}
 	d := &desk{
-		stages: &stages{cfg: cfg, files: files, decoderBuild: "test", sources: source.Opener{Local: memo}},
+		stages: &stages{cfg: cfg, files: files, calls: newCalls(events.Share, 1, unwatched{}), decoderBuild: "test", sources: source.Opener{Local: memo}},
 		events: events,
 		run:    workflows.Run{V: workflows.Version, Job: "desk-00000000.1", Bundle: digest},
 	}

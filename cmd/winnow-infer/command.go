@@ -13,6 +13,7 @@ import (
 	"github.com/winnow-video/winnow/infer/tensor"
 	"github.com/winnow-video/winnow/infer/vllm"
 	"github.com/winnow-video/winnow/workflows/artifact/diskcache"
+	"github.com/winnow-video/winnow/workflows/monitor"
 	"github.com/winnow-video/winnow/workflows/stack"
 )
 
@@ -24,6 +25,10 @@ with "ready" says that requests are taken. SIGTERM lets what runs finish, gives
 back what waits, and ends the process; what a killed process held goes to
 another one after 30 s. Every minute and at the end a line in the log tells how
 long graphs ran and how long they stood idle while requests waited.
+
+Questions of all videos and jobs share batches: those that came while the last one
+ran, up to --max-batch, --max-rows and what --kv-memory takes. Questions run before
+clips, which end no item, and clips one by one.
 
 NATS and S3 are those of the stack of --state, or your own: name them in a file of
 --services, by variables (WINNOW_NATS_URLS, WINNOW_S3_BUCKET, …) or by flags: see
@@ -41,6 +46,8 @@ not fit in there alone ends as capacity/memory, and says how much it takes. The
 same memory is taken on a GPU while a batch runs there.
 
 ` + diskcache.Help + `
+
+` + monitor.Help + `
 
 A bundle whose language model is remote is answered by a vLLM server: start that
 with the extracted language model, --enable-prompt-embeds and --generation-config
@@ -70,9 +77,11 @@ type options struct {
 	engine  onnx.Config
 	batch   int
 	rows    int
+	wait    time.Duration
 	kv      int64
 	limit   time.Duration
 	drain   time.Duration
+	metrics string
 
 	language    vllm.Config
 	languageKey string // name of an environment variable
@@ -106,12 +115,14 @@ func command() *cobra.Command {
 	f.IntVar(&o.language.InFlight, "language-inflight", 16, "requests to the server at once")
 	f.DurationVar(&o.language.Timeout, "language-timeout", 2*time.Minute, "time one request to the server may take before it is tried again")
 	f.StringVar((*string)(&o.language.DType), "language-dtype", string(tensor.F16), "type of the rows sent to it: F16, BF16, F32")
-	f.IntVar(&o.batch, "max-batch", 16, "requests held and batched at a time")
-	f.IntVar(&o.rows, "max-rows", 8192, "rows of prompts that the decoder reads at a time, padding included: bounds the memory it computes in")
+	f.IntVar(&o.batch, "max-batch", 16, "questions of a batch; as many more may wait for the next")
+	f.IntVar(&o.rows, "max-rows", 8192, "rows of prompts, text and visual tokens, that the decoder reads at a time, padding included: bounds a batch, and the memory it computes in")
+	f.DurationVar(&o.wait, "max-wait", 0, "how long a question waits for others to share its batch while the device has nothing to do. Lone questions are answered so much later; what it gains is larger batches where the device is far quicker than questions come. While the device is busy they gather without it")
 	f.Int64Var(&o.kv, "kv-memory", 0, "bytes that the decoder's keys and values may take, half of them for prefixes that questions share (default: $"+kvMemoryVariable+", else a quarter of the free memory, less for small models)")
 	f.DurationVar(&o.limit, "limit", 10*time.Minute, "time one batch may take before the process ends itself, so that a hung device frees its requests")
 	f.DurationVar(&o.drain, "drain", 15*time.Second, "time after SIGTERM in which what runs may finish")
 	o.cache.Bind(f)
+	monitor.Bind(f, &o.metrics)
 	return c
 }
 
@@ -139,6 +150,8 @@ func (o options) validate() error {
 		return fmt.Errorf("--max-batch %d: want at least 1", o.batch)
 	case o.rows < 1:
 		return fmt.Errorf("--max-rows %d: want at least 1", o.rows)
+	case o.wait < 0:
+		return fmt.Errorf("--max-wait %v: want a duration like 5ms, or 0", o.wait)
 	case o.kv < 0:
 		return fmt.Errorf("--kv-memory %d: want a number of bytes, or 0 for the default", o.kv)
 	case o.limit <= 0:

@@ -14,6 +14,7 @@ import (
 	"github.com/winnow-video/winnow/workflows/artifact/s3store"
 	"github.com/winnow-video/winnow/workflows/bus"
 	"github.com/winnow-video/winnow/workflows/job"
+	"github.com/winnow-video/winnow/workflows/monitor"
 )
 
 // partingLimit bounds what is told to servers before the process ends itself.
@@ -25,6 +26,13 @@ func (o options) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	telling := newTelling()
+	end, err := telling.Serve(o.metrics)
+	if err != nil {
+		return err
+	}
+	defer end()
+	defer context.AfterFunc(ctx, telling.Drain)()
 	b, err := bundle.Open(ctx, o.bundle)
 	if err != nil {
 		return err
@@ -47,23 +55,42 @@ func (o options) run(ctx context.Context) error {
 		return err
 	}
 	defer queue.Close()
-	kept, end, err := o.cache.Open(life.Mark(store), log)
+	telling.ready = monitor.Checks{"nats": queue.Check, "s3": monitor.Storage(store)}
+	o.cache.Watch = telling.Cache()
+	kept, closeCache, err := o.cache.Open(life.Mark(store), log)
 	if err != nil {
 		return err
 	}
-	defer end()
-	server := &infer.Server{Store: kept, Batch: o.batch, Abreast: o.abreast(b), Limit: o.limit, Overdue: o.overdue(log), Log: log}
+	defer closeCache()
+	server := &infer.Server{
+		Store: kept, Batch: o.batch, Rows: o.rows, Wait: o.wait, Abreast: o.abreast(b),
+		Limit: o.limit, Overdue: o.overdue(log), Log: log, Watch: telling.infer,
+	}
 	if b.Remote() {
+		server.Rows = 0 // of its memory the language server takes care itself
 		log.Info("looking at the language server", "url", o.language.URL, "model", b.Language.Model)
 	}
+	telling.infer.Device(func() (busy, idle time.Duration) { load := server.Load(); return load.Busy, load.Idle })
 	if b.Pictures() {
-		return o.loadPictures(ctx, server, b, queue)
+		return o.loadPictures(ctx, server, b, queue, telling)
 	}
-	return o.load(ctx, server, b, queue)
+	return o.load(ctx, server, b, queue, telling)
+}
+
+// telling is what the process tells of itself.
+type telling struct {
+	*monitor.Monitor
+	infer *monitor.Infer
+	ready monitor.Checks
+}
+
+func newTelling() *telling {
+	m := monitor.New()
+	return &telling{Monitor: m, infer: m.Infer()}
 }
 
 // load loads the graphs and serves with them.
-func (o options) load(ctx context.Context, server *infer.Server, b *bundle.Bundle, queue *bus.Bus) error {
+func (o options) load(ctx context.Context, server *infer.Server, b *bundle.Bundle, queue *bus.Bus, telling *telling) error {
 	engine, err := onnx.Open(o.engine)
 	if err != nil {
 		return err
@@ -88,28 +115,31 @@ func (o options) load(ctx context.Context, server *infer.Server, b *bundle.Bundl
 		return err
 	}
 	defer language.Close()
+	if decoder, here := language.(*infer.Decoder); here {
+		telling.infer.Memory(decoder.KVBytes, o.kv)
+	}
 	answerer, err := infer.NewAnswerer(engine, b, language)
 	if err != nil {
 		return err
 	}
 	defer answerer.Close()
 	server.Answerer = answerer
-	return o.take(ctx, server, b, queue, engineNames(engine, language), job.StageEncode, job.StageAnswer)
+	return o.take(ctx, server, b, queue, telling, engineNames(engine, language), job.StageEncode, job.StageAnswer)
 }
 
 // loadPictures serves a bundle without graphs: frames are shown to a model elsewhere.
-func (o options) loadPictures(ctx context.Context, server *infer.Server, b *bundle.Bundle, queue *bus.Bus) error {
+func (o options) loadPictures(ctx context.Context, server *infer.Server, b *bundle.Bundle, queue *bus.Bus, telling *telling) error {
 	pictures, err := infer.NewPictures(ctx, o.language.Config, b)
 	if err != nil {
 		return fmt.Errorf("language server: %w", err)
 	}
 	defer pictures.Close()
 	server.Answerer = pictures
-	return o.take(ctx, server, b, queue, pictures.Name(), job.StageAnswer)
+	return o.take(ctx, server, b, queue, telling, pictures.Name(), job.StageAnswer)
 }
 
 // take takes requests of these stages until ctx ends.
-func (o options) take(ctx context.Context, server *infer.Server, b *bundle.Bundle, queue *bus.Bus, with string, stages ...job.Stage) error {
+func (o options) take(ctx context.Context, server *infer.Server, b *bundle.Bundle, queue *bus.Bus, telling *telling, with string, stages ...job.Stage) error {
 	worker := bus.Worker{
 		V: bus.Version, Name: o.name, Bundle: b.Digest(), Capacity: o.batch, Version: version(), Stages: stages,
 	}
@@ -122,6 +152,7 @@ func (o options) take(ctx context.Context, server *infer.Server, b *bundle.Bundl
 	gone := make(chan error, 1)
 	go func() { gone <- queue.Advertise(ctx, worker) }()
 	defer o.boundDrain(ctx, puller, server.Log)()
+	telling.Up(telling.ready, monitor.Checks{"queue": puller.Check})
 	fmt.Printf("ready: %s serves %s (%s) with %s\n", o.name, b.Name, b.Short(), with)
 	server.Serve(ctx)
 	return <-gone

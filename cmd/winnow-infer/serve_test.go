@@ -240,11 +240,11 @@ func TestDrain(t *testing.T) {
 	ends := r.ask(t, running)
 	r.held(t, js, running.Class(1), 1)
 	first.computes(t, before, 200*time.Millisecond)
-	for i := range 3 {
+	for i := range 2 {
 		waiting = append(waiting, r.clip(t, fmt.Sprint(i), 2))
 	}
 	more := r.ask(t, waiting...)
-	r.held(t, js, running.Class(1), 4)
+	r.held(t, js, running.Class(1), 3)
 	if err := first.Process.Signal(syscall.SIGTERM); err != nil {
 		t.Fatal(err)
 	}

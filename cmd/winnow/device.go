@@ -2,6 +2,8 @@ package main
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/spf13/pflag"
 
@@ -33,20 +35,27 @@ func bindDevice(set *pflag.FlagSet, d *inferDevice) {
 	set.Var(d, "device", "what winnow-infer encodes on: cpu, cuda:N, tensorrt:N")
 }
 
-// devices are what a stack decodes and encodes on.
+// devices are what a stack decodes and encodes on, and in which batches it answers.
 type devices struct {
-	decode wire.Hwaccel
-	encode inferDevice
+	decode  wire.Hwaccel
+	encode  inferDevice
+	batches batching
 }
 
 func (d *devices) bind(set *pflag.FlagSet) {
 	bindHwaccel(set, &d.decode)
 	bindDevice(set, &d.encode)
+	d.batches.bind(set)
+}
+
+// inferArgs are the flags of a winnow-infer that is started.
+func (d devices) inferArgs() []string {
+	return append([]string{"--device", d.encode.String()}, d.batches.args()...)
 }
 
 // args are the flags of `winnow up` that say the same.
 func (d devices) args() []string {
-	return []string{"--hwaccel", d.decode.String(), "--device", d.encode.String()}
+	return append([]string{"--hwaccel", d.decode.String()}, d.inferArgs()...)
 }
 
 // unheard are the flags that a stack which runs already does not hear: those
@@ -58,6 +67,9 @@ func (d devices) unheard() []string {
 	}
 	if d.encode.Provider != device.CPU {
 		told = append(told, "--device "+d.encode.String())
+	}
+	for flag := range slices.Chunk(d.batches.args(), 2) {
+		told = append(told, strings.Join(flag, " "))
 	}
 	return told
 }

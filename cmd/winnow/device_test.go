@@ -20,7 +20,7 @@ func parseDevices(t *testing.T, args ...string) devices {
 // A stack that `winnow run` starts computes where `winnow run` was told to.
 func TestDevicesAreHandedOn(t *testing.T) {
 	t.Parallel()
-	for _, args := range [][]string{nil, {"--device", "cuda:1"}, {"--hwaccel", "cuda", "--device", "tensorrt:0"}} {
+	for _, args := range [][]string{nil, {"--device", "cuda:1"}, {"--hwaccel", "cuda", "--device", "tensorrt:0"}, {"--max-batch", "4", "--max-rows", "1000", "--max-wait", "5ms"}} {
 		on := parseDevices(t, args...)
 		if handed := parseDevices(t, on.args()...); handed != on {
 			t.Errorf("%v: handed on as %v", args, on.args())

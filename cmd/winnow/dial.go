@@ -8,6 +8,7 @@ import (
 
 	"github.com/winnow-video/winnow/workflows/artifact/s3store"
 	"github.com/winnow-video/winnow/workflows/bus"
+	"github.com/winnow-video/winnow/workflows/monitor"
 	"github.com/winnow-video/winnow/workflows/stack"
 )
 
@@ -62,6 +63,18 @@ func (a *app) runningServices() (stack.Services, error) {
 		return *outside, nil
 	}
 	return stack.ReadState(a.state)
+}
+
+// checks look whether the services answer.
+func (c *connections) checks() monitor.Checks {
+	return monitor.Checks{
+		"temporal": func(ctx context.Context) error {
+			_, err := c.temporal.CheckHealth(ctx, &client.CheckHealthRequest{})
+			return err
+		},
+		"nats": c.bus.Check,
+		"s3":   monitor.Storage(c.store),
+	}
 }
 
 func (c *connections) close() {

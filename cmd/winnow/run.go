@@ -26,6 +26,8 @@ from what its earlier runs left in the store.
 
 ` + deviceHelp + `
 
+` + batchingHelp + `
+
 A stack that runs already decodes and encodes on what it was started with.`
 
 func (a *app) runCommand() *cobra.Command {
@@ -43,6 +45,9 @@ func (a *app) runCommand() *cobra.Command {
 	c.Flags().BoolVar(&fresh, "new", false, "start a further run even where one is unfinished")
 	c.Flags().BoolVar(&asJSON, "json", false, "print the records as JSON lines instead of tables")
 	c.RunE = func(c *cobra.Command, args []string) error {
+		if err := on.batches.validate(); err != nil {
+			return err
+		}
 		p, err := a.check(c.Context(), flags, jobFile(args))
 		if err != nil {
 			return err

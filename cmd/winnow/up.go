@@ -11,6 +11,7 @@ import (
 	"github.com/winnow-video/winnow/cmd/winnow/supervise"
 	"github.com/winnow-video/winnow/workers"
 	"github.com/winnow-video/winnow/workflows/artifact/diskcache"
+	"github.com/winnow-video/winnow/workflows/monitor"
 	"github.com/winnow-video/winnow/workflows/stack"
 )
 
@@ -25,23 +26,33 @@ servers here.
 
 ` + deviceHelp + `
 
+` + batchingHelp + `
+
+` + monitor.Help + ` It tells of the worker here; a winnow-infer
+of your own tells of itself.
+
 ` + "`winnow run` uses the stack that runs, as it was started."
 
 func (a *app) upCommand() *cobra.Command {
 	var whileUsed bool
 	var on devices
+	var metrics string
 	c := &cobra.Command{
 		Use: "up", Short: "Keep the embedded stack running", Long: upLong, Args: exactArgs(),
-		RunE: func(c *cobra.Command, _ []string) error { return a.up(c.Context(), !whileUsed, on) },
+		RunE: func(c *cobra.Command, _ []string) error { return a.up(c.Context(), !whileUsed, on, metrics) },
 	}
 	on.bind(c.Flags())
+	monitor.Bind(c.Flags(), &metrics)
 	c.Flags().BoolVar(&whileUsed, "while-used", false, "stop with the last user")
 	hide(c.Flags(), "while-used") // of `winnow run`, which starts one of these
 	return c
 }
 
-func (a *app) up(ctx context.Context, lasting bool, on devices) error {
-	cfg, err := a.superviseConfig(lasting, on)
+func (a *app) up(ctx context.Context, lasting bool, on devices, metrics string) error {
+	if err := on.batches.validate(); err != nil {
+		return err
+	}
+	cfg, err := a.superviseConfig(lasting, on, metrics)
 	if err != nil {
 		return err
 	}
@@ -55,7 +66,7 @@ func (a *app) up(ctx context.Context, lasting bool, on devices) error {
 	return err
 }
 
-func (a *app) superviseConfig(lasting bool, on devices) (supervise.Config, error) {
+func (a *app) superviseConfig(lasting bool, on devices, metrics string) (supervise.Config, error) {
 	state, err := filepath.Abs(a.state)
 	if err != nil {
 		return supervise.Config{}, err
@@ -77,12 +88,12 @@ func (a *app) superviseConfig(lasting bool, on devices) (supervise.Config, error
 	}
 	log := a.logger()
 	work := func(ctx context.Context, services stack.Services, serve func(context.Context, string) error) error {
-		return a.work(ctx, services, diskcache.Config{}, workers.Config{
+		return a.work(ctx, services, diskcache.Config{}, metrics, workers.Config{
 			Serve: serve, Hwaccel: on.decode, Encoder: workers.Encoder{Provider: on.encode.Provider}, Logger: log,
 		})
 	}
 	return supervise.Config{
-		State: state, Lasting: lasting, Devstack: devstack, Infer: infer, Device: on.encode.String(),
+		State: state, Lasting: lasting, Devstack: devstack, Infer: infer, InferArgs: on.inferArgs(),
 		Outside: outside, OutsideArgs: a.outside.Args(), Work: work, Log: log, Ready: a.announce,
 	}, nil
 }

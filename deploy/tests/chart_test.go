@@ -133,6 +133,7 @@ func TestSchemaRefuses(t *testing.T) {
 		{`gc: {clips: 1 day}`, "clips"},
 		{`cache: {gibibytes: 0}`, "gibibytes"},
 		{`scratch: {sizeLimit: 20GB}`, "sizeLimit"},
+		{`metrics: {port: 80}`, "port"},
 		{`autoscaling: {temporalSecrets: [{parameter: token, name: a, key: b}]}`, "parameter"},
 		{`bundles: {volume: {hostPath: {path: /bundles}}}`, "volume"}, // beside the default's claim
 	} {

@@ -203,6 +203,12 @@ func TestPrometheus(t *testing.T) {
 			StaticConfigs []struct {
 				Targets []string `json:"targets"`
 			} `json:"static_configs"`
+			DNSConfigs []struct {
+				Names    []string `json:"names"`
+				Type     string   `json:"type"`
+				Port     int      `json:"port"`
+				Interval string   `json:"refresh_interval"`
+			} `json:"dns_sd_configs"`
 		} `json:"scrape_configs"`
 	}
 	if err := yaml.UnmarshalStrict([]byte(readText(t, filepath.Join(composeDir, "prometheus", "prometheus.yaml"))), &config); err != nil {
@@ -211,14 +217,23 @@ func TestPrometheus(t *testing.T) {
 	jobs := map[string]bool{}
 	for _, scrape := range config.ScrapeConfigs {
 		jobs[scrape.JobName] = true
-		for _, target := range scrape.StaticConfigs[0].Targets {
-			host, _, _ := strings.Cut(target, ":")
-			if _, ok := project.Services[host]; !ok && host != "localhost" {
-				t.Errorf("%s scrapes %s, which is no service", scrape.JobName, target)
+		for _, static := range scrape.StaticConfigs {
+			for _, target := range static.Targets {
+				host, _, _ := strings.Cut(target, ":")
+				if _, ok := project.Services[host]; !ok && host != "localhost" {
+					t.Errorf("%s scrapes %s, which is no service", scrape.JobName, target)
+				}
+			}
+		}
+		for _, dns := range scrape.DNSConfigs {
+			for _, name := range dns.Names {
+				if command := project.Services[name].Command; !slices.Contains(command, fmt.Sprintf(":%d", dns.Port)) {
+					t.Errorf("%s scrapes %s at %d, which runs %v", scrape.JobName, name, dns.Port, command)
+				}
 			}
 		}
 	}
-	if !jobs["temporal"] || !jobs["nats"] || !jobs["s3"] {
+	if !jobs["winnow"] || !jobs["temporal"] || !jobs["nats"] || !jobs["s3"] {
 		t.Errorf("jobs: %v", jobs)
 	}
 	if got := *project.Services["temporal"].Environment["PROMETHEUS_ENDPOINT"]; got != "0.0.0.0:9090" {

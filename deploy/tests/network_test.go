@@ -1,20 +1,15 @@
 package tests
 
 import (
-	"fmt"
-	"net"
-	"os/exec"
 	"slices"
-	"strings"
 	"testing"
-	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 )
 
 // TestReach wants every pod to reach the ports that its program speaks to, and no others, and
-// to be reached by nobody.
+// to be reached at its metrics alone.
 func TestReach(t *testing.T) {
 	t.Parallel()
 	const dns, temporal, nats, s3, web = 53, 7233, 4222, 7070, 443
@@ -38,10 +33,19 @@ func TestReach(t *testing.T) {
 		if got := reachable(p); !slices.Equal(got, c.tcp) {
 			t.Errorf("%s: %s reaches %v, want %v", c.values, c.component, got, c.tcp)
 		}
-		if len(p.Spec.Ingress) > 0 || !slices.Contains(p.Spec.PolicyTypes, networkingv1.PolicyTypeIngress) || !slices.Contains(p.Spec.PolicyTypes, networkingv1.PolicyTypeEgress) {
+		if !reachedAtMetrics(p.Spec.Ingress, c.component != "tools") || !slices.Contains(p.Spec.PolicyTypes, networkingv1.PolicyTypeIngress) || !slices.Contains(p.Spec.PolicyTypes, networkingv1.PolicyTypeEgress) {
 			t.Errorf("%s: %s may be reached: %v, %v", c.values, c.component, p.Spec.PolicyTypes, p.Spec.Ingress)
 		}
 	}
+}
+
+// reachedAtMetrics says whether a pod may be reached at the port of metrics and no
+// other; one that has none, not at all.
+func reachedAtMetrics(rules []networkingv1.NetworkPolicyIngressRule, has bool) bool {
+	if !has {
+		return len(rules) == 0
+	}
+	return len(rules) == 1 && len(rules[0].Ports) == 1 && rules[0].Ports[0].Port.IntVal == 9464
 }
 
 func policyOf(t *testing.T, r rendering, component string) *networkingv1.NetworkPolicy {
@@ -91,66 +95,4 @@ func TestPeers(t *testing.T) {
 	if toWeb == nil || !slices.Contains(toWeb.Except, "169.254.0.0/16") || !slices.Contains(toWeb.Except, "10.0.0.0/8") {
 		t.Errorf("the web's peers: %v", toWeb)
 	}
-}
-
-// TestReadiness runs a worker's probe where Temporal is a port of this machine.
-func TestReadiness(t *testing.T) {
-	t.Parallel()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer listener.Close()
-	r := render(t, map[string]any{"services": map[string]any{"temporal": map[string]any{"address": listener.Addr().String()}}})
-	for _, w := range r.workloads() {
-		if !w.serves {
-			continue
-		}
-		probe := w.container().ReadinessProbe.Exec.Command
-		ready := func() bool { return exec.Command(probe[0], probe[1:]...).Run() == nil }
-		if ready() {
-			t.Fatalf("%s is ready without a connection: %v", w.name, probe)
-		}
-		conn, err := net.Dial("tcp", listener.Addr().String())
-		if err != nil {
-			t.Fatal(err)
-		}
-		if !ready() {
-			t.Errorf("%s is not ready with a connection: %v", w.name, probe)
-		}
-		server, err := listener.Accept()
-		if err != nil {
-			t.Fatal(err)
-		}
-		server.Close() // the server goes away
-		conn.Close()
-		waitUntil(t, "the probe sees the end of the connection", func() bool { return !ready() })
-	}
-}
-
-func waitUntil(t *testing.T, what string, done func() bool) {
-	t.Helper()
-	for range 200 {
-		if done() {
-			return
-		}
-		time.Sleep(50 * time.Millisecond)
-	}
-	t.Fatalf("not in 10 s: %s", what)
-}
-
-// TestReadinessPorts: winnow-infer looks at every port of NATS.
-func TestReadinessPorts(t *testing.T) {
-	t.Parallel()
-	r := render(t, valuesFiles(t)["existing-secrets"])
-	for _, w := range r.workloads() {
-		if w.component == "infer-demo" {
-			want := fmt.Sprintf("(%04X|%04X)", 4222, 4223)
-			if probe := strings.Join(w.container().ReadinessProbe.Exec.Command, " "); !strings.Contains(probe, want) {
-				t.Errorf("%s does not look for %s", probe, want)
-			}
-			return
-		}
-	}
-	t.Fatal("no winnow-infer")
 }

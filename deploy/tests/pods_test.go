@@ -1,6 +1,7 @@
 package tests
 
 import (
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -25,11 +26,33 @@ func TestPods(t *testing.T) {
 			if tag := w.container().Image[strings.LastIndex(w.container().Image, ":")+1:]; tag == "" || tag == "latest" {
 				t.Errorf("%s runs %s", w.name, w.container().Image)
 			}
-			if probe := w.container().ReadinessProbe; w.serves != (probe != nil && probe.Exec != nil) {
-				t.Errorf("%s: readiness %v", w.name, probe)
-			}
+			checkProbes(t, w)
 		}
 	})
+}
+
+// checkProbes wants those who serve to be asked where they answer, and where Prometheus is sent.
+func checkProbes(t *testing.T, w workload) {
+	t.Helper()
+	c := w.container()
+	if !w.serves {
+		if c.LivenessProbe != nil || c.ReadinessProbe != nil || len(c.Ports) > 0 {
+			t.Errorf("%s does not serve, and is probed", w.name)
+		}
+		return
+	}
+	if len(c.Ports) != 1 || !slices.Contains(c.Args, fmt.Sprintf("--metrics=:%d", c.Ports[0].ContainerPort)) {
+		t.Errorf("%s: ports %v, told %v", w.name, c.Ports, c.Args)
+		return
+	}
+	for path, probe := range map[string]*corev1.Probe{"/healthz": c.LivenessProbe, "/readyz": c.ReadinessProbe} {
+		if probe == nil || probe.HTTPGet == nil || probe.HTTPGet.Path != path || probe.HTTPGet.Port.StrVal != c.Ports[0].Name {
+			t.Errorf("%s: %s is asked by %v", w.name, path, probe)
+		}
+	}
+	if told, ok := w.annotations["prometheus.io/port"]; ok && told != fmt.Sprint(c.Ports[0].ContainerPort) {
+		t.Errorf("%s: Prometheus is sent to port %s", w.name, told)
+	}
 }
 
 func checkSecurity(t *testing.T, w workload) {

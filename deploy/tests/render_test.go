@@ -144,6 +144,8 @@ type workload struct {
 	labels    map[string]string // of its pods
 	pod       corev1.PodSpec
 	serves    bool // runs for good
+
+	annotations map[string]string // of its pods
 }
 
 func (w workload) container() corev1.Container { return w.pod.Containers[0] }
@@ -151,7 +153,7 @@ func (w workload) container() corev1.Container { return w.pod.Containers[0] }
 func (r rendering) workloads() (found []workload) {
 	add := func(o runtime.Object, template metav1.ObjectMeta, pod corev1.PodSpec, serves bool) {
 		m, _ := meta.Accessor(o)
-		found = append(found, workload{m.GetName(), template.Labels["app.kubernetes.io/component"], template.Labels, pod, serves})
+		found = append(found, workload{m.GetName(), template.Labels["app.kubernetes.io/component"], template.Labels, pod, serves, template.Annotations})
 	}
 	for _, object := range r.objects {
 		switch o := object.(type) {

@@ -22,6 +22,7 @@ const (
 	InferStream   = "WINNOW_INFER"   // work queue: one message a subject
 	EventStream   = "WINNOW_EVENTS"  // limits: what watchers replay
 	WorkersBucket = "WINNOW_WORKERS" // key-value with TTL: who serves what
+	CallersBucket = "WINNOW_CALLERS" // key-value with TTL: who asks
 	PoisonBucket  = "WINNOW_POISON"  // key-value with TTL: solo starts that did not end
 )
 
@@ -144,6 +145,6 @@ type Worker struct {
 	Name     string      `json:"name"`
 	Bundle   string      `json:"bundle"` // full digest
 	Stages   []job.Stage `json:"stages"`
-	Capacity int         `json:"capacity"` // requests it holds at once
+	Capacity int         `json:"capacity"` // requests it runs at once
 	Version  string      `json:"version"`
 }

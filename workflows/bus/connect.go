@@ -28,6 +28,7 @@ type Bus struct {
 	mu      sync.Mutex
 	ensured map[Class]bool               // durables this Bus has seen
 	serving map[string]directorySnapshot // by bundle
+	callers callersSnapshot
 }
 
 // Connect connects and makes the streams and buckets that are absent. One with
@@ -117,6 +118,14 @@ func (c Config) explain(err error) error {
 func isCertificate(err error) bool {
 	var verify *tls.CertificateVerificationError
 	return errors.As(err, &verify) || strings.Contains(err.Error(), "x509:") || strings.Contains(err.Error(), "tls:")
+}
+
+// Check asks the server for a sign of life. Without one it is ErrUnavailable.
+func (b *Bus) Check(ctx context.Context) error {
+	if !b.conn.IsConnected() {
+		return fmt.Errorf("%w: not connected", ErrUnavailable)
+	}
+	return unavailable(b.conn.FlushWithContext(ctx))
 }
 
 // Close lets what is on its way arrive, then disconnects. It may be called again.

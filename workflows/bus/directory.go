@@ -22,44 +22,56 @@ func (b *Bus) Advertise(ctx context.Context, w Worker) error {
 	if err != nil {
 		return fmt.Errorf("advertise %s: %w", w.Name, err)
 	}
+	return b.list(ctx, entry{bucket: workersBucket(b.config), key: w.key(), name: w.Name, text: text})
+}
+
+// entry is one of a bucket that forgets who falls silent.
+type entry struct {
+	bucket    jetstream.KeyValueConfig
+	key, name string
+	text      []byte
+}
+
+// list keeps e in its bucket until ctx ends, then takes it out.
+func (b *Bus) list(ctx context.Context, e entry) error {
 	refresh := time.NewTicker(b.config.WorkerTTL / 3)
 	defer refresh.Stop()
 	for {
-		if err := b.enter(ctx, w, text); err != nil && ctx.Err() == nil {
-			b.config.Logger.Warn("worker not advertised", "worker", w.Name, "error", err)
+		if err := b.enter(ctx, e); err != nil && ctx.Err() == nil {
+			b.config.Logger.Warn("not listed", "bucket", e.bucket.Bucket, "name", e.name, "error", err)
 		}
 		select {
 		case <-ctx.Done():
-			return b.leave(w)
+			return b.leave(e)
 		case <-refresh.C:
 		}
 	}
 }
 
 // enter writes the entry, in a bucket made anew where somebody deleted it.
-func (b *Bus) enter(ctx context.Context, w Worker, entry []byte) error {
+func (b *Bus) enter(ctx context.Context, e entry) error {
 	ctx, cancel := context.WithTimeout(ctx, b.config.WorkerTTL/3)
 	defer cancel()
-	bucket, err := b.js.KeyValue(ctx, WorkersBucket)
+	bucket, err := b.js.KeyValue(ctx, e.bucket.Bucket)
 	if errors.Is(err, jetstream.ErrBucketNotFound) {
-		bucket, err = b.js.CreateKeyValue(ctx, workersBucket(b.config))
+		bucket, err = b.js.CreateKeyValue(ctx, e.bucket)
 	}
 	if err != nil {
 		return err
 	}
-	_, err = bucket.Put(ctx, w.key(), entry)
+	_, err = bucket.Put(ctx, e.key, e.text)
 	return err
 }
 
-func (b *Bus) leave(w Worker) error {
+func (b *Bus) leave(e entry) error {
 	ctx, cancel := context.WithTimeout(context.Background(), drainLimit)
 	defer cancel()
-	bucket, err := b.js.KeyValue(ctx, WorkersBucket)
+	bucket, err := b.js.KeyValue(ctx, e.bucket.Bucket)
 	if err == nil {
-		err = bucket.Delete(ctx, w.key())
+		err = bucket.Delete(ctx, e.key)
 	}
 	if err != nil {
-		return fmt.Errorf("take %s out of the directory: %w", w.Name, unavailable(err))
+		return fmt.Errorf("take %s out of %s: %w", e.name, e.bucket.Bucket, unavailable(err))
 	}
 	return nil
 }
@@ -123,9 +135,15 @@ type directorySnapshot struct {
 	workers []Worker
 }
 
-// served says whether anybody serves a stage of a bundle. Waiters by the
-// thousand ask it, so an answer is good for a sixth of the TTL.
+// served says whether anybody serves a stage of a bundle.
 func (b *Bus) served(ctx context.Context, stage job.Stage, bundle string) (bool, error) {
+	workers, err := b.serversOf(ctx, bundle)
+	return slices.ContainsFunc(workers, func(w Worker) bool { return slices.Contains(w.Stages, stage) }), err
+}
+
+// serversOf lists who serves a bundle. Waiters by the thousand ask it, so an
+// answer is good for a sixth of the TTL.
+func (b *Bus) serversOf(ctx context.Context, bundle string) ([]Worker, error) {
 	b.mu.Lock()
 	snapshot := b.serving[bundle]
 	b.mu.Unlock()
@@ -134,14 +152,13 @@ func (b *Bus) served(ctx context.Context, stage job.Stage, bundle string) (bool,
 		defer cancel()
 		workers, err := b.workers(ctx, short(bundle)+".*")
 		if err != nil {
-			return false, unavailable(err)
+			return nil, unavailable(err)
 		}
+		workers = slices.DeleteFunc(workers, func(w Worker) bool { return w.Bundle != bundle })
 		snapshot = directorySnapshot{taken: time.Now(), workers: workers}
 		b.mu.Lock()
 		b.serving[bundle] = snapshot
 		b.mu.Unlock()
 	}
-	return slices.ContainsFunc(snapshot.workers, func(w Worker) bool {
-		return w.Bundle == bundle && slices.Contains(w.Stages, stage)
-	}), nil
+	return snapshot.workers, nil
 }

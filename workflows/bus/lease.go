@@ -59,11 +59,12 @@ func (l *Lease) Release(ctx context.Context) error {
 	return nil
 }
 
-// takeAlone hands out a request that has to run alone, once nothing else is
-// out. One that ended nothing but workers is finished as poison instead.
-func (p *Puller) takeAlone(ctx context.Context) (*Lease, error) {
+// takeAlone hands out a request of some stages that has to run alone, once
+// nothing else is out. One that ended nothing but workers is finished as poison
+// instead.
+func (p *Puller) takeAlone(ctx context.Context, stages []job.Stage) (*Lease, error) {
 	for {
-		lease := p.firstAlone()
+		lease := p.firstAlone(stages)
 		if lease == nil {
 			return nil, nil
 		}
@@ -82,14 +83,19 @@ func (p *Puller) takeAlone(ctx context.Context) (*Lease, error) {
 	}
 }
 
-// firstAlone is the next request that may start alone now.
-func (p *Puller) firstAlone() *Lease {
+// firstAlone is the next request of some stages that may start alone now.
+func (p *Puller) firstAlone(stages []job.Stage) *Lease {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if len(p.held) > 0 || len(p.alone) == 0 {
+	if len(p.held) > 0 {
 		return nil
 	}
-	return p.alone[0]
+	for _, lease := range p.alone {
+		if wanted(stages, lease.Request.Stage()) {
+			return lease
+		}
+	}
+	return nil
 }
 
 // handOutAlone notes the start before it happens.

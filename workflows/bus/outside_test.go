@@ -100,7 +100,7 @@ func TestExamine(t *testing.T) {
 func wantHoldings(t *testing.T, c bus.Config, fix bool, is func(bus.Holding) bool) {
 	t.Helper()
 	server, err := bus.Examine(t.Context(), c, fix)
-	if err != nil || len(server.Holdings) != 4 {
+	if err != nil || len(server.Holdings) != 5 {
 		t.Fatalf("Examine: %d holdings, %v", len(server.Holdings), err)
 	}
 	first := server.Holdings[0]

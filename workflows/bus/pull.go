@@ -15,10 +15,6 @@ import (
 	"github.com/winnow-video/winnow/workflows/job"
 )
 
-// pollEvery is how often an idle Puller looks for requests that no publication
-// announces: those another worker left behind.
-const pollEvery = time.Second
-
 // priorities of requests, first to last.
 var priorities = [...]int{0, 1, 2}
 
@@ -31,16 +27,19 @@ type Puller struct {
 	bus       *Bus
 	worker    Worker
 	stages    []*stageQueue // in the order they are served
-	consumers map[Class]jetstream.Consumer
-	next      sync.Mutex // held by Next
-
-	wake      chan struct{} // a request was published, or a lease ended
 	announced *nats.Subscription
 	stop      func() // ends the in-progress acks
 
-	mu    sync.Mutex
-	held  map[*Lease]bool // handed out
-	alone []*Lease        // redelivered: each runs alone
+	taking    sync.Mutex // held while requests are asked for
+	stream    jetstream.Stream
+	consumers map[Class]jetstream.Consumer
+	hints     *hints // of what is worth asking for
+
+	mu      sync.Mutex
+	kept    time.Time       // when in-progress acks were last sent
+	changed chan struct{}   // closed when a request was published or a lease ended
+	held    map[*Lease]bool // handed out
+	alone   []*Lease        // redelivered: each runs alone
 }
 
 // Pull begins to take requests for w.Bundle, of w.Stages.
@@ -48,10 +47,14 @@ func (b *Bus) Pull(w Worker) (*Puller, error) {
 	p := &Puller{
 		bus: b, worker: w, stages: stagesOf(w),
 		consumers: map[Class]jetstream.Consumer{}, held: map[*Lease]bool{},
-		wake: make(chan struct{}, 1),
+		changed: make(chan struct{}), kept: time.Now(),
 	}
+	p.hints = newHints(p.stages)
 	var err error
-	p.announced, err = b.conn.Subscribe(requestsOf(w.Bundle), func(*nats.Msg) { p.rouse() })
+	p.announced, err = b.conn.Subscribe(requestsOf(w.Bundle), func(m *nats.Msg) {
+		p.hints.announce(m.Subject, time.Now())
+		p.rouse()
+	})
 	if err != nil {
 		return nil, fmt.Errorf("listen for requests: %w", unavailable(err))
 	}
@@ -63,6 +66,7 @@ func (b *Bus) Pull(w Worker) (*Puller, error) {
 
 // stageQueue is a stage's classes, by priority.
 type stageQueue struct {
+	stage   job.Stage
 	classes [len(priorities)]Class
 	shares  shares
 }
@@ -73,7 +77,7 @@ func stagesOf(w Worker) []*stageQueue {
 		if !slices.Contains(w.Stages, stage) {
 			continue
 		}
-		q := &stageQueue{}
+		q := &stageQueue{stage: stage}
 		for i, priority := range priorities {
 			q.classes[i] = Class{Stage: stage, Bundle: short(w.Bundle), Priority: priority}
 		}
@@ -82,15 +86,14 @@ func stagesOf(w Worker) []*stageQueue {
 	return stages
 }
 
-// Next waits until there is something to do and returns up to limit requests,
-// more where there are more at once. A redelivered request comes alone: after
+// Next waits until there is something to do and returns up to limit requests, of
+// some stages or, without any, of all. A redelivered request comes alone: after
 // all that is out has ended, and nothing else comes until it has ended too. The
-// error is ctx's.
-func (p *Puller) Next(ctx context.Context, limit int) ([]*Lease, error) {
-	p.next.Lock()
-	defer p.next.Unlock()
+// error is ctx's. Several goroutines may wait at a time, for other stages each.
+func (p *Puller) Next(ctx context.Context, limit int, stages ...job.Stage) ([]*Lease, error) {
 	for {
-		leases, err := p.take(ctx, limit)
+		changed := p.change()
+		leases, err := p.take(ctx, limit, stages)
 		if err != nil && ctx.Err() == nil {
 			p.bus.config.Logger.Warn("requests not taken", "worker", p.worker.Name, "error", err)
 		}
@@ -100,25 +103,32 @@ func (p *Puller) Next(ctx context.Context, limit int) ([]*Lease, error) {
 		select {
 		case <-ctx.Done():
 			return nil, ctx.Err()
-		case <-p.wake:
-		case <-time.After(pollEvery):
+		case <-changed:
+		case <-time.After(p.hints.pause(time.Now())):
 		}
 	}
 }
 
 // take returns what can be done right now.
-func (p *Puller) take(ctx context.Context, limit int) ([]*Lease, error) {
+func (p *Puller) take(ctx context.Context, limit int, stages []job.Stage) ([]*Lease, error) {
+	p.taking.Lock()
+	defer p.taking.Unlock()
 	if !p.waitsAlone() {
-		fresh, err := p.fetch(ctx, limit)
+		fresh, err := p.fetch(ctx, limit, stages)
 		if len(fresh) > 0 || err != nil {
 			return fresh, err
 		}
 	}
-	lease, err := p.takeAlone(ctx)
+	lease, err := p.takeAlone(ctx, stages)
 	if lease == nil || err != nil {
 		return nil, err
 	}
 	return []*Lease{lease}, nil
+}
+
+// wanted says whether stages has a stage. None means all.
+func wanted(stages []job.Stage, stage job.Stage) bool {
+	return len(stages) == 0 || slices.Contains(stages, stage)
 }
 
 // waitsAlone says whether a request waits to run alone, or does.
@@ -135,12 +145,18 @@ func (p *Puller) waitsAlone() bool {
 
 // fetch hands out new requests and sets redelivered ones aside. Without a
 // connection it does not ask: the answer would come when nobody listens any more.
-func (p *Puller) fetch(ctx context.Context, limit int) ([]*Lease, error) {
+func (p *Puller) fetch(ctx context.Context, limit int, stages []job.Stage) ([]*Lease, error) {
 	if !p.bus.conn.IsConnected() {
 		return nil, nil
 	}
+	if err := p.look(ctx); err != nil {
+		return nil, err
+	}
 	var fresh []*Lease
 	for _, stage := range p.stages {
+		if !wanted(stages, stage.stage) {
+			continue
+		}
 		messages, err := p.fetchStage(ctx, stage, limit)
 		for _, m := range messages {
 			if lease := p.lease(ctx, m); lease != nil && !lease.Solo {
@@ -184,8 +200,14 @@ func (p *Puller) fetchStage(ctx context.Context, stage *stageQueue, limit int) (
 	return all, nil
 }
 
-// fetchClass returns what the class has, up to limit. A class without a durable has nothing.
-func (p *Puller) fetchClass(ctx context.Context, class Class, limit int) ([]jetstream.Msg, error) {
+// fetchClass returns what the class has, up to limit. It does not ask where there
+// is likely to be nothing; a class without a durable has nothing.
+func (p *Puller) fetchClass(ctx context.Context, class Class, limit int) (messages []jetstream.Msg, err error) {
+	asked := time.Now()
+	if !p.hints.likely(class) {
+		return nil, nil
+	}
+	defer func() { p.hints.fetched(class, asked, len(messages), limit) }()
 	consumer, err := p.consumer(ctx, class)
 	if consumer == nil || err != nil {
 		return nil, err
@@ -194,7 +216,6 @@ func (p *Puller) fetchClass(ctx context.Context, class Class, limit int) ([]jets
 	if err != nil {
 		return nil, err
 	}
-	var messages []jetstream.Msg
 	for m := range batch.Messages() {
 		messages = append(messages, m)
 	}
@@ -272,9 +293,22 @@ func (p *Puller) keep(ctx context.Context) {
 	}
 }
 
+// Check says whether what is held is kept: where it is not, the process is stuck,
+// and others take its requests.
+func (p *Puller) Check(context.Context) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if silent := time.Since(p.kept); silent > p.bus.config.AckWait {
+		return fmt.Errorf("no in-progress ack was sent for %v", silent.Round(time.Second))
+	}
+	return nil
+}
+
+// all is what is held, to be kept now.
 func (p *Puller) all() []*Lease {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.kept = time.Now()
 	all := slices.Clone(p.alone)
 	for lease := range p.held {
 		all = append(all, lease)
@@ -282,12 +316,19 @@ func (p *Puller) all() []*Lease {
 	return all
 }
 
-// rouse makes a waiting Next look again.
+// rouse makes everyone who waits in Next look again.
 func (p *Puller) rouse() {
-	select {
-	case p.wake <- struct{}{}:
-	default:
-	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	close(p.changed)
+	p.changed = make(chan struct{})
+}
+
+// change is closed by the next rouse.
+func (p *Puller) change() <-chan struct{} {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.changed
 }
 
 // Close gives back all that has not ended, and takes no more.

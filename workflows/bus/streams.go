@@ -51,6 +51,14 @@ func workersBucket(c Config) jetstream.KeyValueConfig {
 	}
 }
 
+// callersBucket forgets processes that fell silent.
+func callersBucket(c Config) jetstream.KeyValueConfig {
+	return jetstream.KeyValueConfig{
+		Bucket: CallersBucket, Description: "Winnow: which processes ask for inference",
+		TTL: c.WorkerTTL, Storage: jetstream.MemoryStorage, Replicas: c.Replicas,
+	}
+}
+
 // poisonBucket outlives any worker, and forgets requests that nobody repeats.
 func poisonBucket(c Config) jetstream.KeyValueConfig {
 	return jetstream.KeyValueConfig{
@@ -92,7 +100,7 @@ func streams(c Config) []jetstream.StreamConfig {
 }
 
 func buckets(c Config) []jetstream.KeyValueConfig {
-	return []jetstream.KeyValueConfig{workersBucket(c), poisonBucket(c)}
+	return []jetstream.KeyValueConfig{workersBucket(c), callersBucket(c), poisonBucket(c)}
 }
 
 func (b *Bus) ensureStream(ctx context.Context, want jetstream.StreamConfig) error {

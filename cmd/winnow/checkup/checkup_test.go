@@ -52,7 +52,7 @@ func TestServices(t *testing.T) {
 	fresh := map[string]checkup.Verdict{
 		"temporal workers": checkup.Warning, "nats bundles": checkup.Warning, "s3 bucket": checkup.Wrong,
 		"nats stream WINNOW_INFER": checkup.Warning, "nats stream WINNOW_EVENTS": checkup.Warning,
-		"nats bucket WINNOW_WORKERS": checkup.Warning, "nats bucket WINNOW_POISON": checkup.Warning,
+		"nats bucket WINNOW_WORKERS": checkup.Warning, "nats bucket WINNOW_CALLERS": checkup.Warning, "nats bucket WINNOW_POISON": checkup.Warning,
 	}
 	wantVerdicts(t, checkup.Services(t.Context(), services, checkup.Options{Outside: true}), fresh)
 	wantVerdicts(t, checkup.Services(t.Context(), services, checkup.Options{Outside: true}), fresh) // looking changed nothing

@@ -5,7 +5,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -85,8 +87,10 @@ func TestOutside(t *testing.T) {
 	}
 	id := strings.TrimSpace(sent.out.String())
 	cache := filepath.Join(o.dir, "cache")
-	worker, infer := o.start("worker", "--cache", cache), o.infer("--cache", cache+"-infer")
+	metrics := stacktest.ClosedPort(t)
+	worker, infer := o.start("worker", "--cache", cache, "--metrics", metrics), o.infer("--cache", cache+"-infer")
 	o.winnow(0, "watch", id)
+	o.wantMetrics(metrics)
 	records := o.winnow(0, "results", id).records()
 	wantEachOnce(o.rig, records, lines, "rediprune-0.15")
 	wantAllOK(o.rig, records)
@@ -126,6 +130,25 @@ func TestOutside(t *testing.T) {
 		t.Error("an embedded stack was started")
 	}
 	o.wantNoSecrets(id, worker, infer)
+}
+
+// wantMetrics wants a worker that has run a job to be ready, and to tell of it.
+func (o *outside) wantMetrics(address string) {
+	o.t.Helper()
+	for path, want := range map[string]string{
+		"/readyz": "ok", "/healthz": "ok",
+		"/metrics": `winnow_activity_seconds_count{activity="Encode",outcome="ok"} 3`,
+	} {
+		response, err := http.Get("http://" + address + path)
+		if err != nil {
+			o.t.Fatal(err)
+		}
+		text, err := io.ReadAll(response.Body)
+		response.Body.Close()
+		if err != nil || !strings.Contains(string(text), want) {
+			o.t.Errorf("%s: %v, %q, want %q", path, err, text, want)
+		}
+	}
 }
 
 // wantNoSecrets looks for the secrets in everything that was written: by

@@ -9,6 +9,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -47,7 +48,7 @@ type Config struct {
 	Lasting     bool            // keep running without users
 	Devstack    string          // program; unused with Outside
 	Infer       string          // program
-	Device      string          // of winnow-infer
+	InferArgs   []string        // flags of every winnow-infer
 	Outside     *stack.Services // used in place of a devstack
 	OutsideArgs []string        // flags that tell winnow-infer of them
 	Work        Work
@@ -225,8 +226,9 @@ func (s *supervisor) devstack() Child {
 
 func (s *supervisor) infer(bundle string) Child {
 	name := "infer " + bundle
+	args := slices.Concat([]string{"--state", s.cfg.State, "--bundle", bundle}, s.cfg.InferArgs, s.cfg.OutsideArgs)
 	return Child{
-		Name: name, Path: s.cfg.Infer, Args: append([]string{"--state", s.cfg.State, "--bundle", bundle, "--device", s.cfg.Device}, s.cfg.OutsideArgs...),
+		Name: name, Path: s.cfg.Infer, Args: args,
 		Log: s.logPath("infer-" + filepath.Base(bundle)), Start: 2 * time.Minute, Stop: 20 * time.Second,
 	}
 }

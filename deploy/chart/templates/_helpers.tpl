@@ -76,21 +76,18 @@ helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version }}
 {{- $ports | uniq | toJson -}}
 {{- end -}}
 
-{{/* Ready is who holds a connection to one of the ports: the programs answer no probes, but they
-connect before they serve, and what waits for a lost server serves nothing. */}}
-{{- define "winnow.readiness" -}}
-{{- $hex := list -}}
-{{- range .ports -}}
-{{- $hex = append $hex (printf "%04X" (int .)) -}}
-{{- end -}}
+{{/* Probes of who serves: alive while it is not stuck, ready while its services answer and it takes
+work. What loads is alive, and not ready yet. */}}
+{{- define "winnow.probes" -}}
+ports:
+  - {name: metrics, containerPort: {{ .Values.metrics.port }}}
+livenessProbe:
+  httpGet: {path: /healthz, port: metrics}
+  periodSeconds: 20
+  timeoutSeconds: 5
+  failureThreshold: 6
 readinessProbe:
-  exec:
-    command:
-      - grep
-      - -qE
-      - {{ printf "^ *[0-9]+: [0-9A-F]+:[0-9A-F]{4} [0-9A-F]+:(%s) 01 " (join "|" $hex) | quote }}
-      - /proc/net/tcp
-      - /proc/net/tcp6
+  httpGet: {path: /readyz, port: metrics}
   periodSeconds: 10
   timeoutSeconds: 5
   failureThreshold: 3
@@ -179,8 +176,13 @@ volumeMounts:
 {{- end }}
 {{- end -}}
 
-{{/* Annotations of pods: those that are asked for, and a digest that rolls pods over when services or secrets change. */}}
+{{/* Annotations of pods: where their metrics are, those that are asked for, and a digest that rolls pods over when services or secrets change. */}}
 {{- define "winnow.annotations" -}}
+{{- if .Values.metrics.annotations }}
+prometheus.io/scrape: "true"
+prometheus.io/port: {{ .Values.metrics.port | quote }}
+prometheus.io/path: /metrics
+{{- end }}
 checksum/services: {{ .Values.services | toJson | sha256sum }}
 checksum/secrets: {{ .Values.secrets | toJson | sha256sum }}
 {{- with .Values.podAnnotations }}

@@ -13,6 +13,13 @@ import (
 type Config struct {
 	Dir   string
 	Bytes int64 // of all files; default 10 GiB
+	Watch Watcher
+}
+
+// Watcher is told what became of reads; nil: nobody is.
+type Watcher interface {
+	// Read tells of an object that was found in the folder (hit) or read from behind it.
+	Read(hit bool, bytes int)
 }
 
 // Help is what a program tells of the flags.
@@ -43,5 +50,6 @@ func (c Config) Open(behind artifact.Store, log *slog.Logger) (store artifact.St
 	if err != nil {
 		return nil, nil, err
 	}
+	cache.watch = c.Watch
 	return cache, cache.Close, nil
 }

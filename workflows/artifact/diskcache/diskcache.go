@@ -27,6 +27,7 @@ type Cache struct {
 	artifact.Store
 	folder *folder
 	log    *slog.Logger
+	watch  Watcher // nil: nobody
 }
 
 // Open keeps objects of behind in dir, at most limit bytes of them. It makes the
@@ -37,7 +38,7 @@ func Open(behind artifact.Store, dir string, limit int64, log *slog.Logger) (*Ca
 	if err != nil {
 		return nil, fmt.Errorf("cache: %w", err)
 	}
-	return &Cache{behind, folder, log}, nil
+	return &Cache{Store: behind, folder: folder, log: log}, nil
 }
 
 // Close lets another process have the folder.
@@ -52,14 +53,17 @@ func (c *Cache) Get(ctx context.Context, key artifact.Key) ([]byte, error) {
 	if ref.Size < least || ref.Size > c.folder.limit {
 		return c.Store.Get(ctx, key)
 	}
-	if content, ok := c.folder.read(ref.SHA256); ok {
-		return content, nil
-	}
-	content, err := c.Store.Get(ctx, key)
-	if err == nil {
+	content, hit := c.folder.read(ref.SHA256)
+	if !hit {
+		if content, err = c.Store.Get(ctx, key); err != nil {
+			return nil, err
+		}
 		c.keep(content)
 	}
-	return content, err
+	if c.watch != nil {
+		c.watch.Read(hit, len(content))
+	}
+	return content, nil
 }
 
 // keep writes content to the folder, if it takes it.

@@ -7,7 +7,7 @@ STATIC  := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 WFCHECK := go.temporal.io/sdk/contrib/tools/workflowcheck@v0.6.0
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build programs demo bench-demo bench-accuracy bench-decode bench-infer bench-prune chaos chaos-servers test test-deploy test-export test-vllm check pure clean
+.PHONY: help setup build programs demo bench-demo bench-accuracy bench-decode bench-infer bench-prune bench-scale chaos chaos-servers test test-deploy test-export test-vllm check pure clean
 
 # env.mk comes from setup.sh: where FFmpeg and ONNX Runtime lie. Make builds it
 # first, then reads this file again.
@@ -56,6 +56,15 @@ bench-infer: build ## measure encoding and decoding beside Python's onnxruntime
 bench-prune: build ## measure ReDiPrune's selection beside the published one
 	$(PYTHON) prune/bench/bench.py
 
+# Needs an ffmpeg with libx264. N is the largest job whose stages sleep: 20,000 videos are half an hour on two cores.
+# ARGS="--quick" takes minutes, ARGS="--only loop" measures one part; `.winnow/bench-scale/scale -h` lists them.
+N ?= 20000
+bench-scale: build ## measure what running a job costs beside its stages, and what more programs bring
+	@mkdir -p .winnow/bench-scale
+	$(GO) build -o .winnow/bench-scale/loop ./deploy/scale/loop
+	CGO_ENABLED=0 $(GO) build -o .winnow/bench-scale/scale ./deploy/scale
+	.winnow/bench-scale/scale --sizes 1000,5000,$(N) $(ARGS)
+
 test: pure ## run every test, against real Temporal, NATS and S3
 	$(GO) test -timeout 20m $(NATIVE)
 	cd deploy/devstack && CGO_ENABLED=0 $(GO) test -timeout 20m ./...
@@ -90,10 +99,10 @@ test-export: ## test the exporter (never part of make test or CI: it needs torch
 	$(PYTHON) -m unittest discover -s deploy/bundle
 
 # What needs C; everything else is built and tested without.
-NATIVE := ./decode ./infer/onnx ./cmd/winnow-decode ./cmd/winnow-infer
+NATIVE := ./decode ./infer/onnx ./cmd/winnow-decode ./cmd/winnow-infer ./deploy/scale/loop
 
 pure: build ## the tests of what needs no C, with CGO_ENABLED=0
-	CGO_ENABLED=0 $(GO) test -timeout 20m $$(CGO_ENABLED=0 $(GO) list ./... | grep -vE '/(decode|infer/onnx|cmd/winnow-decode|cmd/winnow-infer)$$')
+	CGO_ENABLED=0 $(GO) test -timeout 20m $$(CGO_ENABLED=0 $(GO) list ./... | grep -vE '/(decode|infer/onnx|cmd/winnow-decode|cmd/winnow-infer|deploy/scale/loop)$$')
 
 check: ## formatting, vet, staticcheck, workflowcheck, tidy modules
 	@test -z "$$(gofmt -l . | tee /dev/stderr)"

@@ -49,7 +49,9 @@ func (s *Server) unmade(ctx context.Context, leases []*bus.Lease) []*bus.Lease {
 
 // prepare fetches what requests need and sends it as work: all questions together,
 // since they end items, then clip by clip. One is fetched while the one before it
-// waits to be received; all have to be. What fails to be fetched ends here.
+// waits to be received; all have to be. What fails to be fetched ends here, and so
+// does what others have made meanwhile: of clips that is looked at last, since they
+// wait for each other, and for a network that may have been away.
 func (s *Server) prepare(ctx context.Context, leases []*bus.Lease) <-chan work {
 	var answers, encodes []*bus.Lease
 	for _, l := range leases {
@@ -62,12 +64,12 @@ func (s *Server) prepare(ctx context.Context, leases []*bus.Lease) <-chan work {
 	fetched := make(chan work)
 	go func() {
 		defer close(fetched)
-		if w := s.questions(ctx, answers); len(w.leases) > 0 {
+		if w := s.questions(ctx, s.unmade(ctx, answers)); len(w.leases) > 0 {
 			fetched <- w
 		}
 		for _, l := range encodes {
 			clip, failure := s.clip(ctx, l.Request.Encode)
-			if s.prepared(ctx, l, failure) {
+			if len(s.unmade(ctx, []*bus.Lease{l})) > 0 && s.prepared(ctx, l, failure) {
 				fetched <- work{leases: []*bus.Lease{l}, clip: clip}
 			}
 		}

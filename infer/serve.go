@@ -100,7 +100,6 @@ func (s *Server) take(ctx context.Context, ready chan<- work) {
 		if err != nil {
 			return
 		}
-		leases = s.unmade(ctx, leases)
 		since := waiting(leases)
 		for w := range s.prepare(ctx, leases) {
 			w.waiting = since

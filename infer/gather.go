@@ -58,9 +58,10 @@ func (s *Server) takeClips(ctx context.Context, clips chan<- work) {
 		if err != nil {
 			return
 		}
-		for _, l := range s.unmade(ctx, leases) {
+		for _, l := range leases {
 			clip, failure := s.clip(ctx, l.Request.Encode)
-			if !s.prepared(ctx, l, failure) {
+			// Looked at last: the network may have been away, and another have made them.
+			if len(s.unmade(ctx, []*bus.Lease{l})) == 0 || !s.prepared(ctx, l, failure) {
 				continue
 			}
 			select {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -159,6 +160,15 @@ func (r *rig) serve(t *testing.T, args ...string) *process {
 	p := program(t, append([]string{"--state", r.state, "--bundle", r.dir, "--threads", "1"}, args...)...)
 	until(t, "the worker is ready", func() bool { return strings.Contains(p.output.String(), "ready:") })
 	return p
+}
+
+// behind has processes of the rig reach S3 through a front, which answer sees everything of.
+func (r *rig) behind(t *testing.T, answer func(http.ResponseWriter, *http.Request) bool) {
+	t.Helper()
+	services := *r.stack
+	services.S3.Endpoint = stacktest.FrontS3(t, services.S3.Endpoint, nil, answer, nil)
+	r.state = t.TempDir()
+	writeJSON(t, filepath.Join(r.state, stack.FileName), &services)
 }
 
 // until waits for something that has to happen.

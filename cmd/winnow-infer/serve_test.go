@@ -4,9 +4,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -50,6 +52,45 @@ func TestEncodeAndAnswer(t *testing.T) {
 	reply := r.reply(t, answer.Out)
 	if reply.V != job.Version || reply.Tokens.VisualKept != 3 || reply.Tokens.VisualTotal != 8 || len(reply.OptionLogprobs) != 2 {
 		t.Errorf("reply %+v", reply)
+	}
+}
+
+// A worker whose network was away finds what it held made by another, and does
+// not run it again.
+func TestMadeElsewhere(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	request := r.clip(t, "clip", 5)
+	asked, back := make(chan bool, 1), make(chan bool)
+	var stored atomic.Bool
+	r.behind(t, func(_ http.ResponseWriter, req *http.Request) bool {
+		switch {
+		case strings.HasSuffix(req.URL.Path, string(request.Encode.Clip)):
+			select {
+			case asked <- true:
+			default:
+			}
+			<-back
+		case req.Method == http.MethodPut && strings.HasSuffix(req.URL.Path, string(request.Out)):
+			stored.Store(true)
+		}
+		return false
+	})
+	r.serve(t)
+	ends := r.ask(t, request)
+	<-asked
+	r.put(t, request.Out, &tensor.File{})
+	close(back)
+	if err := ends()[0]; err != nil {
+		t.Fatal(err)
+	}
+	_, js := r.raw(t)
+	until(t, "the request is off the queue", func() bool {
+		consumer, err := js.Consumer(t.Context(), bus.InferStream, request.Class(1).Durable())
+		return err == nil && consumer.CachedInfo().NumAckPending == 0
+	})
+	if stored.Load() {
+		t.Error("the tokens were made a second time")
 	}
 }
 

@@ -42,15 +42,16 @@ func main() {
 
 // options are the command's flags.
 type options struct {
-	only   []string
-	seed   uint64
-	times  int
-	videos int
-	limit  time.Duration
-	state  string
-	oracle string
-	clear  bool
-	tools  tools
+	only     []string
+	together bool
+	seed     uint64
+	times    int
+	videos   int
+	limit    time.Duration
+	state    string
+	oracle   string
+	clear    bool
+	tools    tools
 }
 
 func command() *cobra.Command {
@@ -63,8 +64,9 @@ func command() *cobra.Command {
 	f := c.Flags()
 	f.SortFlags = false
 	f.StringSliceVar(&o.only, "only", nil, "scenes to play, in this order (default: all)")
+	f.BoolVar(&o.together, "together", false, "play them in one job, strike by strike")
 	f.Uint64Var(&o.seed, "seed", 1, "of when, where and how each scene strikes")
-	f.IntVar(&o.times, "times", 3, "strikes of each scene, all in one job")
+	f.IntVar(&o.times, "times", 3, "strikes of each scene")
 	f.IntVar(&o.videos, "videos", 500, "videos of the job, one question each")
 	f.DurationVar(&o.limit, "limit", 20*time.Minute, "time one job may take")
 	f.StringVar(&o.state, "state", "/var/tmp/winnow-chaos", "folder of data and logs, emptied first")

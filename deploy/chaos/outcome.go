@@ -75,14 +75,18 @@ func table(o options, outcomes []outcome) string {
 // String is the outcome's row of the table.
 func (o outcome) String() string {
 	return fmt.Sprintf("| %s | %s | %.0f | %d | %d | %d | %d | %d | %d |",
-		o.scene, hostsOf(o.strikes), o.took.Seconds(), o.items, o.encodes.Finished, o.encodes.Repeated, o.inFlight(), o.objects, len(o.violations))
+		o.scene, o.hit(), o.took.Seconds(), o.items, o.encodes.Finished, o.encodes.Repeated, o.inFlight(), o.objects, len(o.violations))
 }
 
-// hostsOf names what was struck, in order.
-func hostsOf(strikes []struck) string {
-	var hosts []string
-	for _, s := range strikes {
-		hosts = append(hosts, s.host)
+// hit names what was struck, in order, and by which scene where there were several.
+func (o outcome) hit() string {
+	var all []string
+	for _, s := range o.strikes {
+		if s.scene == o.scene {
+			all = append(all, s.host)
+		} else {
+			all = append(all, s.scene+" "+s.host)
+		}
 	}
-	return strings.Join(hosts, ", ")
+	return strings.Join(all, ", ")
 }

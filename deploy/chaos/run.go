@@ -34,16 +34,17 @@ type run struct {
 
 // struck is a strike that was carried out.
 type struck struct {
-	host string
-	held int // encodes in flight when it came
+	scene string
+	host  string
+	held  int // encodes in flight when it came
 }
 
 // programs are Winnow's own that run all the time.
 func programs() []string { return slices.Concat(cluster.CPU, cluster.Infer) }
 
-// play runs the job to its end while the scene strikes, and stops Winnow then,
-// so that nothing is written any more.
-func (r *run) play(ctx context.Context, scene scene, strikes []strike) error {
+// play runs the job to its end while it is struck, and stops Winnow then, so
+// that nothing is written any more. The first strike at the client hits it as it submits.
+func (r *run) play(ctx context.Context, strikes []strike) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, r.options.limit, fmt.Errorf("the job was not over after %v", r.options.limit))
 	defer cancel()
 	if err := r.cluster.UseBucket(ctx, r.bucket); err != nil {
@@ -53,16 +54,15 @@ func (r *run) play(ctx context.Context, scene scene, strikes []strike) error {
 		return err
 	}
 	began := time.Now()
-	if scene.name == "client" {
-		first := strikes[0]
-		strikes = strikes[1:]
-		if err := r.killSubmit(ctx, first); err != nil {
+	if i := slices.IndexFunc(strikes, func(s strike) bool { return s.host == cluster.Client }); i >= 0 {
+		if err := r.killSubmit(ctx, strikes[i]); err != nil {
 			return err
 		}
+		strikes = slices.Delete(slices.Clone(strikes), i, i+1)
 	}
 	err := r.submit(ctx)
 	if err == nil {
-		err = r.watch(ctx, scene, strikes)
+		err = r.watch(ctx, strikes)
 	}
 	r.took = time.Since(began)
 	return errors.Join(err, r.stop())
@@ -90,7 +90,7 @@ func (r *run) killSubmit(ctx context.Context, s strike) error {
 	if err := r.cluster.StartClient("submit", file); err != nil {
 		return err
 	}
-	r.strikes = append(r.strikes, struck{host: s.host})
+	r.strikes = append(r.strikes, struck{scene: s.scene, host: s.host})
 	return later(ctx, s.away, func() error {
 		r.cluster.Kill(s.host)
 		return nil
@@ -123,7 +123,7 @@ func (r *run) submit(ctx context.Context) error {
 
 // watch has a client watch the job to its end, and carries the strikes out meanwhile.
 // A client that was killed is started again.
-func (r *run) watch(ctx context.Context, scene scene, strikes []strike) error {
+func (r *run) watch(ctx context.Context, strikes []strike) error {
 	over := make(chan error, 1)
 	go func() { over <- r.follow(ctx) }()
 	for i, s := range strikes {
@@ -134,7 +134,7 @@ func (r *run) watch(ctx context.Context, scene scene, strikes []strike) error {
 		if !reached {
 			return fmt.Errorf("the job was over before strike %d of %d: give it more --videos", i+1, len(strikes))
 		}
-		if err := r.strike(ctx, scene, s); err != nil {
+		if err := r.strike(ctx, s); err != nil {
 			return fmt.Errorf("strike %d: %w", i+1, err)
 		}
 	}
@@ -183,7 +183,8 @@ func (r *run) reach(ctx context.Context, share float64, over chan error) (bool, 
 }
 
 // strike waits until something is in flight, notes how much, and strikes.
-func (r *run) strike(ctx context.Context, scene scene, s strike) error {
+func (r *run) strike(ctx context.Context, s strike) error {
+	scene, _ := sceneOf(s.scene)
 	held, err := r.inFlight(ctx, scene, s)
 	if err != nil {
 		return err
@@ -193,8 +194,8 @@ func (r *run) strike(ctx context.Context, scene scene, s strike) error {
 			return err
 		}
 	}
-	r.strikes = append(r.strikes, struck{s.host, held})
-	tell("%s: strike at %.0f %%, %s, %d encodes in flight", r.name, 100*s.at, s.host, held)
+	r.strikes = append(r.strikes, struck{s.scene, s.host, held})
+	tell("%s: strike at %.0f %%, %s at %s, %d encodes in flight", r.name, 100*s.at, s.scene, s.host, held)
 	return scene.play(ctx, r, s)
 }
 

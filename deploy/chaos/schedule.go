@@ -1,8 +1,10 @@
 package main
 
 import (
+	"cmp"
 	"hash/fnv"
 	"math/rand/v2"
+	"slices"
 	"time"
 )
 
@@ -14,6 +16,7 @@ const (
 
 // strike is one thing done to the cluster.
 type strike struct {
+	scene  string
 	at     float64       // share of the job's videos that are encoded by then
 	host   string        // that it is done to
 	silent bool          // of two ways, the one without a word: a pulled cable in place of a dead program
@@ -34,6 +37,7 @@ func schedule(seed uint64, s scene, times int) []strike {
 	var all []strike
 	for i := range times {
 		one := strike{
+			scene:  s.name,
 			at:     firstStrike + part*(float64(i)+random.Float64()),
 			silent: random.IntN(2) == 1,
 			away:   s.away.least + time.Duration(random.Float64()*float64(s.away.most-s.away.least)),
@@ -45,6 +49,27 @@ func schedule(seed uint64, s scene, times int) []strike {
 		all = append(all, one)
 	}
 	return all
+}
+
+// play is one job, by the name of what is played in it.
+type play struct {
+	name    string
+	strikes []strike
+}
+
+// plays are a job for each scene, or one in which all strike by turns.
+func (o options) plays() []play {
+	var each []play
+	all := play{name: "together"}
+	for _, s := range o.scenes() {
+		one := play{s.name, schedule(o.seed, s, o.times)}
+		each, all.strikes = append(each, one), append(all.strikes, one.strikes...)
+	}
+	if !o.together {
+		return each
+	}
+	slices.SortStableFunc(all.strikes, func(a, b strike) int { return cmp.Compare(a.at, b.at) })
+	return []play{all}
 }
 
 // span is a range that a duration is drawn from.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 	"testing"
@@ -22,7 +23,7 @@ func TestSchedule(t *testing.T) {
 		if gocmp.Equal(first, schedule(2, s, times), gocmp.AllowUnexported(strike{})) {
 			t.Errorf("%s strikes the same under another seed", s.name)
 		}
-		if len(first) != times || !slices.IsSortedFunc(first, func(a, b strike) int { return int(1e6 * (a.at - b.at)) }) {
+		if len(first) != times || !slices.IsSortedFunc(first, func(a, b strike) int { return cmp.Compare(a.at, b.at) }) {
 			t.Errorf("%s: %v: want %d strikes, one after the other", s.name, first, times)
 		}
 		for _, one := range first {
@@ -76,7 +77,7 @@ func TestMissing(t *testing.T) {
 
 func TestJudgeEncodes(t *testing.T) {
 	t.Parallel()
-	strikes := []struck{{"infer-0", 3}, {"infer-1", 4}}
+	strikes := []struck{{"infer", "infer-0", 3}, {"cut", "infer-1", 4}}
 	for _, test := range []struct {
 		encodes audit.Encodes
 		want    string
@@ -90,11 +91,31 @@ func TestJudgeEncodes(t *testing.T) {
 		o := outcome{scene: "infer", encodes: test.encodes, strikes: strikes}
 		o.judgeEncodes(10)
 		text := table(options{videos: 10}, []outcome{o})
-		if got := strings.Join(o.violations, "\n"); (test.want == "") != (got == "") || !strings.Contains(text, test.want) {
+		if got := strings.Join(o.violations, "\n"); (test.want == "") != (got == "") || !strings.Contains(text, test.want) || !strings.Contains(text, "| infer-0, cut infer-1 |") {
 			t.Errorf("%+v: %q, want %q; told:\n%s", test.encodes, got, test.want, text)
 		}
 		if (verdict([]outcome{{}, o}) == nil) != (test.want == "") {
 			t.Errorf("%+v: the verdict is another", test.encodes)
+		}
+	}
+}
+
+// Played together, all strikes fall on one job, in order; the first at the client is a submission's.
+func TestPlays(t *testing.T) {
+	t.Parallel()
+	o := options{only: []string{"disk", "client"}, seed: 1, times: 3}
+	apart := o.plays()
+	if len(apart) != 2 || apart[0].name != "disk" || apart[1].name != "client" {
+		t.Fatalf("%+v, want a job for each scene, in order", apart)
+	}
+	o.together = true
+	one := o.plays()
+	if len(one) != 1 || len(one[0].strikes) != 6 || !slices.IsSortedFunc(one[0].strikes, func(a, b strike) int { return cmp.Compare(a.at, b.at) }) {
+		t.Fatalf("%+v, want one job with all six strikes in order", one)
+	}
+	for _, s := range slices.Concat(apart[0].strikes, apart[1].strikes) {
+		if !slices.Contains(one[0].strikes, s) {
+			t.Errorf("%+v is left out", s)
 		}
 	}
 }

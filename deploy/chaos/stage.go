@@ -48,15 +48,15 @@ func clearUp(ctx context.Context, config cluster.Config) error {
 	return cluster.Clear(ctx, config)
 }
 
-// play plays all scenes that were asked for, one job each, and prints the table.
+// play plays all scenes that were asked for and prints the table.
 // A scene that cannot be played to its end is told as a violation of its job.
 func (s *stage) play(ctx context.Context) error {
 	outcomes, err := s.undisturbed(ctx)
 	if err != nil {
 		return err
 	}
-	for _, scene := range s.options.scenes() {
-		one := s.disturbed(ctx, scene)
+	for _, p := range s.options.plays() {
+		one := s.disturbed(ctx, p)
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
@@ -74,7 +74,7 @@ func (s *stage) undisturbed(ctx context.Context) ([]outcome, error) {
 		return nil, err
 	}
 	r := s.newRun("undisturbed")
-	if err := r.play(ctx, scene{}, nil); err != nil {
+	if err := r.play(ctx, nil); err != nil {
 		return nil, fmt.Errorf("the undisturbed job: %w", err)
 	}
 	var err error
@@ -99,12 +99,11 @@ func (s *stage) saveOracle() error {
 	return os.WriteFile(s.options.oracle, text, 0o644)
 }
 
-// disturbed plays one scene.
-func (s *stage) disturbed(ctx context.Context, scene scene) outcome {
-	r := s.newRun(scene.name)
-	err := r.play(ctx, scene, schedule(s.options.seed, scene, s.options.times))
-	if err != nil {
-		return outcome{scene: scene.name, strikes: r.strikes, took: r.took, violations: []string{err.Error()}}
+// disturbed runs a job that is struck.
+func (s *stage) disturbed(ctx context.Context, p play) outcome {
+	r := s.newRun(p.name)
+	if err := r.play(ctx, p.strikes); err != nil {
+		return outcome{scene: p.name, strikes: r.strikes, took: r.took, violations: []string{err.Error()}}
 	}
 	return r.audit(ctx)
 }

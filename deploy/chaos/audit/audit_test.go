@@ -119,7 +119,15 @@ func TestCountEncodes(t *testing.T) {
 		"again after its end": {[]string{
 			line(a, "s3_GetObject", "v1/x"+clip, "200"), line(a, "s3_PutObject", "v1/x"+tokens, "200"),
 			line(b, "s3_GetObject", "v1/x"+clip, "200"), line(b, "s3_PutObject", "v1/x"+tokens, "412"),
-		}, audit.Encodes{Finished: 1, Begun: 2, Repeated: 1, Again: []string{"v1/x" + clip + " by " + b}}},
+		}, audit.Encodes{Finished: 1, Begun: 2, Repeated: 1, Again: []string{"v1/x" + tokens + " by " + b}}},
+		"read, and found to be made": {[]string{
+			line(a, "s3_GetObject", "v1/x"+clip, "200"), line(a, "s3_PutObject", "v1/x"+tokens, "200"),
+			line(b, "s3_GetObject", "v1/x"+clip, "200"),
+		}, audit.Encodes{Finished: 1, Begun: 2, Repeated: 1}},
+		"both at once": {[]string{
+			line(a, "s3_GetObject", "v1/x"+clip, "200"), line(b, "s3_GetObject", "v1/x"+clip, "200"),
+			line(a, "s3_PutObject", "v1/x"+tokens, "200"), line(b, "s3_PutObject", "v1/x"+tokens, "412"),
+		}, audit.Encodes{Finished: 1, Begun: 2, Repeated: 1}},
 		"refused": {[]string{
 			line(a, "s3_GetObject", "v1/x"+clip, "503"), line(a, "s3_GetObject", "v1/x"+clip, "200"), line(a, "s3_PutObject", "v1/x"+tokens, "503"),
 		}, audit.Encodes{Begun: 1}},

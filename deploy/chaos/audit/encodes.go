@@ -11,29 +11,34 @@ import (
 // Encodes is what became of a bucket's clips.
 type Encodes struct {
 	Finished int      // clips whose tokens are stored
-	Begun    int      // clips read by a winnow-infer, each time: it reads one only to encode it
+	Begun    int      // clips read by a winnow-infer, each time
 	Repeated int      // Begun beyond the first of each clip
-	Again    []string // clips that were read although their tokens had been stored
+	Again    []string // tokens that were made of a clip read after they had been stored
 }
 
 // CountEncodes reads a bucket's encodes off storage's log. infer are the addresses of
-// winnow-infer. One with a cache asks for the digest, and then for the content unless it has that.
+// winnow-infer. One with a cache asks for the digest, and then for the content unless it has
+// that. It reads a clip only to encode it, and tries to store the tokens unless it
+// is killed, or finds before it runs the graph that somebody has made them meanwhile.
 func CountEncodes(log []Access, bucket string, infer []string) Encodes {
-	stored := map[string]bool{} // by video
+	stored, late := map[string]bool{}, map[[2]string]bool{} // by video; by video and who read it since
 	reads := map[string]map[string][2]int{}
 	var e Encodes
 	for _, a := range log {
 		video, kind, derived := artifact.Key(a.Key).Derived()
-		if a.Bucket != bucket || a.Status >= 300 || !derived || artifact.Key(a.Key) == artifact.Mark(video, kind) {
+		if a.Bucket != bucket || !derived || artifact.Key(a.Key) == artifact.Mark(video, kind) || !slices.Contains(infer, a.Addr) {
 			continue
 		}
+		done, by := a.Status < 300, [2]string{video, a.Addr}
 		switch {
+		case kind == artifact.KindTokens && a.Method == http.MethodPut && late[by]:
+			e.Again = append(e.Again, fmt.Sprintf("%s by %s", a.Key, a.Addr))
 		case kind == artifact.KindTokens && a.Method == http.MethodPut:
-			stored[video] = true
-		case kind == artifact.KindClip && a.Method != http.MethodPut && slices.Contains(infer, a.Addr):
-			if stored[video] {
-				e.Again = append(e.Again, fmt.Sprintf("%s by %s", a.Key, a.Addr))
+			if done {
+				stored[video] = true
 			}
+		case kind == artifact.KindClip && a.Method != http.MethodPut && done:
+			late[by] = stored[video]
 			note(reads, video, a)
 		}
 	}

@@ -81,13 +81,19 @@ func (f *fleet) awaitInfers(ctx context.Context, n int) error {
 	}
 }
 
-// shares is the CPU time of programs, that of children they waited for included.
-type shares struct{ client, server, worker, infers time.Duration }
+// shares is the CPU time of what takes part in a job.
+type shares struct {
+	decoders time.Duration // winnow-decode
+	winnow   time.Duration // the worker, or the plain loop
+	infers   time.Duration // winnow-infer
+	server   time.Duration // Temporal, NATS and S3
+	client   time.Duration // this process
+}
 
-func (s shares) all() time.Duration { return s.client + s.server + s.worker + s.infers }
+func (s shares) all() time.Duration { return s.decoders + s.winnow + s.infers + s.server + s.client }
 
 func (s shares) minus(o shares) shares {
-	return shares{s.client - o.client, s.server - o.server, s.worker - o.worker, s.infers - o.infers}
+	return shares{s.decoders - o.decoders, s.winnow - o.winnow, s.infers - o.infers, s.server - o.server, s.client - o.client}
 }
 
 // spent is what everybody has used until now.
@@ -100,7 +106,7 @@ func (f *fleet) spent() (s shares, err error) {
 	if err != nil {
 		return s, err
 	}
-	s = shares{client: all[0].cpu, server: all[1].cpu, worker: all[2].cpu}
+	s = shares{client: all[0].cpu, server: all[1].cpu, winnow: all[2].cpu, decoders: all[2].children}
 	for _, infer := range all[3:] {
 		s.infers += infer.cpu
 	}

@@ -10,8 +10,9 @@ import (
 
 // usage is what a process has used since it began.
 type usage struct {
-	cpu time.Duration // user and system, of all threads and of children that were waited for
-	rss int64         // bytes resident now, of the process alone
+	cpu      time.Duration // user and system, of all threads
+	children time.Duration // CPU of children that it waited for
+	rss      int64         // bytes resident now
 }
 
 // clockTick is the unit of CPU time that Linux tells, on every machine.
@@ -35,8 +36,12 @@ func usageOf(pid int) (usage, error) {
 		}
 		return n
 	}
-	ticks := field(14) + field(15) + field(16) + field(17)
-	return usage{cpu: time.Duration(ticks) * clockTick, rss: field(24) * int64(os.Getpagesize())}, err
+	u := usage{
+		cpu:      time.Duration(field(14)+field(15)) * clockTick,
+		children: time.Duration(field(16)+field(17)) * clockTick,
+		rss:      field(24) * int64(os.Getpagesize()),
+	}
+	return u, err
 }
 
 // uses is what several processes have used.

@@ -214,13 +214,18 @@ type comparison struct {
 func (c comparison) tell(r *report) {
 	r.section("Beside a plain loop")
 	row := func(name string, runs []*workedRun) []string {
+		each := func(of func(shares) time.Duration) string {
+			return ms(per(medianOf(runs, func(r *workedRun) time.Duration { return of(r.by) }), c.items))
+		}
 		w, u := medianOf(runs, wall), medianOf(runs, cpu)
-		return []string{name, sec(w), sec(u), fmt.Sprintf("%.2f", per(u, c.items).Seconds()), fmt.Sprintf("%.2f", u.Seconds()/w.Seconds())}
+		return []string{
+			name, sec(w), fmt.Sprintf("%.2f", u.Seconds()/w.Seconds()), each(shares.all),
+			each(func(s shares) time.Duration { return s.decoders }), each(func(s shares) time.Duration { return s.winnow }),
+			each(func(s shares) time.Duration { return s.infers }), each(func(s shares) time.Duration { return s.server + s.client }),
+		}
 	}
-	r.table([]string{"", "wall, s", "CPU, s", "CPU a video, s", "cores at work"}, [][]string{row("plain loop", c.plain), row("Winnow", c.ours)})
-	r.say("Of Winnow's CPU a video, ms: %s of winnow and the decoders, %s of winnow-infer, %s of Temporal, NATS and S3, %s of the client.",
-		c.share(func(s shares) time.Duration { return s.worker }), c.share(func(s shares) time.Duration { return s.infers }),
-		c.share(func(s shares) time.Duration { return s.server }), c.share(func(s shares) time.Duration { return s.client }))
+	r.table([]string{"", "wall, s", "cores at work", "CPU a video, ms", "winnow-decode", "winnow or the loop", "winnow-infer", "Temporal, NATS, S3, client"},
+		[][]string{row("plain loop", c.plain), row("Winnow", c.ours)})
 	longer, dearer := c.more(wall), c.more(cpu)
 	same := c.sameAnswers()
 	r.say("%d videos, one question each; medians of %d rounds. Winnow takes %s of wall time and %s of CPU (%s ms a video); %d of %d answers are the same text.",
@@ -238,11 +243,6 @@ func (c comparison) more(figure func(*workedRun) time.Duration) float64 {
 		all = append(all, float64(figure(ours))/float64(figure(c.plain[i]))-1)
 	}
 	return median(all)
-}
-
-// share is what a program took of each video, ms, the median over rounds.
-func (c comparison) share(of func(shares) time.Duration) string {
-	return ms(per(medianOf(c.ours, func(r *workedRun) time.Duration { return of(r.by) }), c.items))
 }
 
 func (c comparison) sameAnswers() (n int) {

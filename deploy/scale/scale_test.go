@@ -146,7 +146,7 @@ func TestMemoryGrowth(t *testing.T) {
 
 func TestScalingBound(t *testing.T) {
 	t.Parallel()
-	runs := func(wall, cpu time.Duration) []*workedRun { return []*workedRun{{wall: wall, by: shares{worker: cpu}}} }
+	runs := func(wall, cpu time.Duration) []*workedRun { return []*workedRun{{wall: wall, by: shares{winnow: cpu}}} }
 	s := scaling{times: 2, few: runs(time.Hour, time.Minute), more: runs(time.Hour, time.Minute)}
 	if got := s.bound(); got != 2 {
 		t.Errorf("bound %v where cores are idle, want the number of programs", got)

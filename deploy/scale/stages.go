@@ -50,12 +50,13 @@ func looped(ctx context.Context, p programs, loop string, parallel int, spec job
 	var bill struct {
 		WallS   float64      `json:"wall_s"`
 		CPUS    float64      `json:"cpu_s"`
+		Decode  float64      `json:"decoders_cpu_s"`
 		Answers []job.Answer `json:"answers"`
 	}
 	if err := json.Unmarshal(text, &bill); err != nil {
 		return nil, fmt.Errorf("%s: %w", loop, err)
 	}
-	r := &workedRun{wall: seconds(bill.WallS), by: shares{client: seconds(bill.CPUS)}}
+	r := &workedRun{wall: seconds(bill.WallS), by: shares{winnow: seconds(bill.CPUS), decoders: seconds(bill.Decode)}}
 	for _, a := range bill.Answers {
 		r.answers = append(r.answers, a.Text)
 	}

@@ -109,7 +109,7 @@ func (l *line) prune(tokens *tensor.File, item job.Item) (*tensor.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &tensor.File{
+	kept := &tensor.File{
 		Metadata: map[string]string{
 			"T": strconv.Itoa(selection.T), "P": strconv.Itoa(selection.P), "duration_s": tokens.Metadata["duration_s"],
 		},
@@ -117,7 +117,10 @@ func (l *line) prune(tokens *tensor.File, item job.Item) (*tensor.File, error) {
 			"tokens": out.Tensors["kept_tokens"], "frame": out.Tensors["frame"], "cell": out.Tensors["cell"],
 			"index": tokens.Tensors["index"], "pts_s": tokens.Tensors["pts_s"],
 		},
-	}, nil
+	}
+	// It says that the question chose: no other has the same prefix.
+	tensor.Put(kept, "relevance_all", tensor.Dense[float32]{Shape: tensor.Shape{selection.T, selection.P}, Data: selection.Relevance})
+	return kept, nil
 }
 
 // query is the vector [E] that an item is pruned by.

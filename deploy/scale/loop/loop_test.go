@@ -41,7 +41,7 @@ func TestLoopAnswers(t *testing.T) {
 			t.Errorf("%s: answer %+v, want one of the options", o.Items[i].ID, answer)
 		}
 	}
-	if bill.CPUS <= 0 || bill.WallS <= 0 {
+	if bill.CPUS <= 0 || bill.DecoderCPUS <= 0 || bill.WallS <= 0 {
 		t.Errorf("bill %+v", bill)
 	}
 }

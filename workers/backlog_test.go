@@ -12,6 +12,7 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 	enums "go.temporal.io/api/enums/v1"
+	"go.temporal.io/sdk/temporal"
 
 	"github.com/winnow-video/winnow/workflows"
 	"github.com/winnow-video/winnow/workflows/artifact"
@@ -21,26 +22,24 @@ import (
 
 // A hundred videos wait for a worker that runs two requests at once. The queue
 // holds a small multiple of that; the others wait in Temporal, where a job of
-// higher priority that comes later overtakes them.
+// higher priority that comes later overtakes them, and one of another team does
+// not wait for them all.
 func TestRequestsWaitInTemporal(t *testing.T) {
 	t.Parallel()
-	const capacity, bound, videos, urgent = 2, 6, 100, 3
+	const capacity, bound, videos, few = 2, 6, 100, 3
 	devstack := stacktest.StartIn(t, t.TempDir())
 	s, err := connect(t.Context(), &devstack.Services, "backlog test")
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(s.close)
-	low, high := newRig(t, s), newRig(t, s)
-	high.id = "urgent-00000000.1"
-	low.priority, high.priority = 2, 1
-	for i := range videos {
-		low.video(t, fmt.Sprintf("low-%d.mp4", i), 1)
-	}
-	var clips []artifact.Key
-	for i := range urgent {
-		clips = append(clips, high.video(t, fmt.Sprintf("high-%d.mp4", i), 1))
-	}
+	low, high, other := newRig(t, s), newRig(t, s), newRig(t, s)
+	high.id, other.id = "urgent-00000000.1", "other-00000000.1"
+	low.priority = temporal.Priority{PriorityKey: 2, FairnessKey: "a team"}
+	high.priority = temporal.Priority{PriorityKey: 1, FairnessKey: "a team"}
+	other.priority = temporal.Priority{PriorityKey: 2, FairnessKey: "another"}
+	low.clips(t, "low", videos)
+	urgent, others := high.clips(t, "high", few), other.clips(t, "other", few)
 	low.input.Window = workflows.Window{Videos: videos}
 	low.oracle.self.Capacity = capacity
 	order, release := low.oracle.watch(t, devstack.Services.NATS)
@@ -58,23 +57,45 @@ func TestRequestsWaitInTemporal(t *testing.T) {
 	})
 	t.Cleanup(func() { stop(); worker.Wait() })
 	low.waitEncodes(t, videos-bound-2*probes)
-	high.start(t)
-	high.waitEncodes(t, urgent)
+	for _, later := range []*rig{other, high} {
+		later.start(t)
+		later.waitEncodes(t, few)
+	}
 	release()
-	low.wait(t)
-	high.wait(t)
+	for _, r := range []*rig{low, high, other} {
+		r.wait(t)
+	}
 
 	requests, most := order()
 	if most > bound {
 		t.Errorf("the queue held %d requests at once, want %d at most", most, bound)
 	}
-	last := slices.IndexFunc(requests, func(r bus.Request) bool {
-		clips = slices.DeleteFunc(clips, func(clip artifact.Key) bool { return r.Encode != nil && r.Encode.Clip == clip })
-		return len(clips) == 0
-	})
-	if last < 0 || last >= bound+probes+urgent {
+	taken := 2 * (bound + probes) // before, and beside the urgent ones: who is taken first need not ask first
+	if last := lastOf(requests, urgent); last >= taken+few {
 		t.Errorf("the last urgent video was request %d of %d: others than those taken already went before it", last, len(requests))
 	}
+	if last := lastOf(requests, others); last >= taken+few+4*few {
+		t.Errorf("the last video of the other team was request %d of %d: it did not get its turns", last, len(requests))
+	}
+}
+
+// clips adds videos to the job and returns where their clips lie.
+func (r *rig) clips(t *testing.T, name string, n int) (keys []artifact.Key) {
+	t.Helper()
+	for i := range n {
+		keys = append(keys, r.video(t, fmt.Sprintf("%s-%d.mp4", name, i), 1))
+	}
+	return keys
+}
+
+// lastOf is which request was the last to encode one of the clips.
+func lastOf(requests []bus.Request, clips []artifact.Key) (last int) {
+	for i, r := range requests {
+		if r.Encode != nil && slices.Contains(clips, r.Encode.Clip) {
+			last = i
+		}
+	}
+	return last
 }
 
 // watch holds all requests until release is called. It returns them in their

@@ -37,10 +37,20 @@ type calls struct {
 
 // load is what is asked for of one bundle.
 type load struct {
-	share int // 0: nobody serves it
-	tasks int // activities
-	open  int // their requests that have not ended
-	out   int // those that may be on the queue
+	share int             // 0: nobody serves it
+	tasks int             // activities
+	open  int             // their requests that have not ended
+	out   int             // those that may be on the queue
+	line  []chan struct{} // those that wait for that, each closed when it may
+}
+
+// admit lets those in line go that have room.
+func (l *load) admit() {
+	for len(l.line) > 0 && (l.share == 0 || l.out < l.share) {
+		l.out++
+		close(l.line[0])
+		l.line = l.line[1:]
+	}
 }
 
 func newCalls(share func(context.Context, string) (int, error), most int, watch Watcher) *calls {
@@ -76,8 +86,19 @@ func (c *calls) free() bool {
 
 // ReserveSlot implements worker.SlotSupplier.
 func (c *calls) ReserveSlot(ctx context.Context, _ worker.SlotReservationInfo) (*worker.SlotPermit, error) {
-	err := c.wait(ctx, c.reserve)
-	return &worker.SlotPermit{}, err
+	for {
+		c.mu.Lock()
+		changed, free := c.changed, c.reserve()
+		c.mu.Unlock()
+		if free {
+			return &worker.SlotPermit{}, nil
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
 }
 
 // TryReserveSlot implements worker.SlotSupplier.
@@ -146,23 +167,33 @@ func (a *asking) done() {
 }
 
 // request calls do, which puts one of the activity's requests on the queue and
-// waits for its end, once there is room for it. The error is do's or ctx's.
+// waits for its end, once there is room for it: first come, first served. The
+// error is do's or ctx's.
 func (a *asking) request(ctx context.Context, do func() error) error {
 	defer a.calls.update(func() { a.load.open-- })
-	if err := a.calls.wait(ctx, a.enter); err != nil {
+	if err := a.enter(ctx); err != nil {
 		return err
 	}
 	defer a.calls.update(func() { a.load.out-- })
 	return do()
 }
 
-func (a *asking) enter() bool {
-	free := a.load.share == 0 || a.load.out < a.load.share
-	if free {
-		a.load.out++
-		a.calls.tellWatcher()
+func (a *asking) enter(ctx context.Context) error {
+	turn := make(chan struct{})
+	a.calls.update(func() { a.load.line = append(a.load.line, turn) })
+	select {
+	case <-turn:
+		return nil
+	case <-ctx.Done():
 	}
-	return free
+	a.calls.update(func() {
+		if at := slices.Index(a.load.line, turn); at >= 0 {
+			a.load.line = slices.Delete(a.load.line, at, at+1)
+		} else { // its turn came meanwhile
+			a.load.out--
+		}
+	})
+	return ctx.Err()
 }
 
 // follow keeps the shares of bundles in use until ctx ends: workers come and go.
@@ -196,28 +227,14 @@ func (c *calls) refresh(ctx context.Context) {
 	}
 }
 
-// wait waits until try succeeds. try is called with the lock held.
-func (c *calls) wait(ctx context.Context, try func() bool) error {
-	for {
-		c.mu.Lock()
-		changed, ok := c.changed, try()
-		c.mu.Unlock()
-		if ok {
-			return nil
-		}
-		select {
-		case <-changed:
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-	}
-}
-
-// update changes something, and has those who wait try again.
+// update changes something, and lets go who may go then.
 func (c *calls) update(change func()) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	change()
+	for _, l := range c.bundles {
+		l.admit()
+	}
 	c.tell()
 }
 

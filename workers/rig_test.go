@@ -140,7 +140,7 @@ type rig struct {
 	items    []job.Item
 	bundle   string
 	pageSize int
-	priority int // of the job's workflow: 1 first; 0 is Temporal's default
+	priority temporal.Priority // of the job's workflow
 	input    workflows.JobInput
 	run      client.WorkflowRun
 }
@@ -201,7 +201,7 @@ func (r *rig) start(t *testing.T) {
 	run, err := r.temporal.ExecuteWorkflow(t.Context(), client.StartWorkflowOptions{
 		ID: workflows.JobWorkflowID(r.id), TaskQueue: workflows.QueueMain,
 		WorkflowIDReusePolicy: enums.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE,
-		Priority:              temporal.Priority{PriorityKey: r.priority},
+		Priority:              r.priority,
 	}, workflows.JobType, r.input)
 	if err != nil {
 		t.Fatal(err)

@@ -27,7 +27,7 @@ import (
 // Bus is what the stages use of a *bus.Bus.
 type Bus interface {
 	// Await asks for an object and waits for it; see bus.Bus.
-	Await(ctx context.Context, store artifact.Store, r bus.Request, priority int, beat func()) (artifact.Ref, error)
+	Await(ctx context.Context, store artifact.Store, r bus.Request, priority int, beat func()) (bus.Made, error)
 	// Tell publishes an event if it can.
 	Tell(job.Event)
 }

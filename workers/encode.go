@@ -20,17 +20,20 @@ func (s *stages) encode(ctx context.Context, in workflows.StageInput) (workflows
 		return workflows.Spent{}, err
 	}
 	request := bus.Request{V: bus.Version, Bundle: in.Bundle, Out: in.Tokens, Encode: encodeRequest(w, s.cfg.Encoder.Precision)}
+	var device time.Duration
 	if w.bundle.Pictures() {
 		err = s.standIn(ctx, in)
 	} else {
-		err = s.ask(ctx, w, request, in.Clip)
+		device, err = s.ask(ctx, w, request, in.Clip)
 	}
 	if err != nil {
 		s.failed(in.VideoInput, job.StageEncode, err)
 		return workflows.Spent{}, err
 	}
 	s.tellStage(in.VideoInput, job.StageEncode, 1, 0, 0)
-	return spent(ctx, began), nil
+	took := spent(ctx, began)
+	took.DeviceUS = device.Microseconds()
+	return took, nil
 }
 
 // encodeRequest names the provider that the tokens' key was made for: the worker
@@ -45,20 +48,20 @@ func encodeRequest(w *work, precision string) *bus.EncodeRequest {
 	return r
 }
 
-// ask makes a request and waits for its end. Where it failed because its input
-// is gone, that is the error.
-func (s *stages) ask(ctx context.Context, w *work, r bus.Request, input artifact.Key) error {
+// ask makes a request and waits for its end, and returns what a device ran for it.
+// Where it failed because its input is gone, that is the error.
+func (s *stages) ask(ctx context.Context, w *work, r bus.Request, input artifact.Key) (time.Duration, error) {
 	if s.cfg.Serve != nil {
 		if err := s.cfg.Serve(ctx, w.spec.Bundle); err != nil {
-			return job.Fail(r.Stage(), job.CapacityNoWorker, "%v", err)
+			return 0, job.Fail(r.Stage(), job.CapacityNoWorker, "%v", err)
 		}
 	}
-	_, err := s.cfg.Bus.Await(ctx, s.cfg.Store, r, w.spec.Priority, func() {})
+	made, err := s.cfg.Bus.Await(ctx, s.cfg.Store, r, w.spec.Priority, func() {})
 	if err == nil {
-		return nil
+		return made.Device, nil
 	}
 	if there, lookErr := s.has(ctx, input); lookErr == nil && !there {
-		return &missing{input}
+		return made.Device, &missing{input}
 	}
-	return &settled{err}
+	return made.Device, &settled{err}
 }

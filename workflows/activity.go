@@ -54,6 +54,7 @@ type Spent struct {
 	QueueMS      int64 `json:"queue_ms"` // until a worker took it
 	WorkMS       int64 `json:"work_ms"`
 	BytesFetched int64 `json:"bytes_fetched,omitempty"`
+	DeviceUS     int64 `json:"device_us,omitempty"` // of winnow-infer's device
 	Attempt      int   `json:"attempt"`
 }
 

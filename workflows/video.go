@@ -141,6 +141,7 @@ func (v *video) stage(asks []Ask) StageInput {
 func (v *video) spent(s Spent) {
 	v.run.Timing.Queue += s.QueueMS
 	v.run.BytesFetched += s.BytesFetched
+	v.run.DeviceUS += s.DeviceUS
 	v.run.Attempts = max(v.run.Attempts, s.Attempt)
 }
 
@@ -161,6 +162,7 @@ func (v *video) account(t Tally) Tally {
 	t.Videos = 1
 	t.Timing = v.run.Timing
 	t.BytesFetched = v.run.BytesFetched
+	t.DeviceUS = v.run.DeviceUS
 	t.Cached = Cached{
 		Clips: count(v.run.Cache.Clip), Tokens: count(v.run.Cache.Tokens), Answers: len(v.cached),
 	}

@@ -31,7 +31,7 @@ import (
 	"github.com/winnow-video/winnow/workflows/stack/stacktest"
 )
 
-var record = flag.Bool("record", false, "write the histories of these jobs to ../workflows/testdata, for its replay test")
+var record = flag.Bool("record", false, "write the histories of these jobs to ../workflows/testdata/next, for its replay test")
 
 func TestMain(m *testing.M) {
 	if os.Getenv(workerEnv) != "" {

@@ -87,7 +87,7 @@ func run(s *script, env *testsuite.TestWorkflowEnvironment) {
 	workflows.Encode.Register(env, func(context.Context, workflows.StageInput) (workflows.Spent, error) {
 		n := s.note("Encode")
 		if s.encode == nil {
-			return workflows.Spent{WorkMS: 7, Attempt: 1}, nil
+			return workflows.Spent{WorkMS: 7, DeviceUS: 3e6, Attempt: 1}, nil
 		}
 		return workflows.Spent{}, s.encode(n)
 	})
@@ -350,6 +350,99 @@ func TestCanceledJobFinalises(t *testing.T) {
 	}
 }
 
+// budgeted is a job of two pages of ten videos that take 3 s of a device each.
+func budgeted(b job.Budget) (*script, workflows.JobInput) {
+	s := &script{written: workflows.Tally{OK: 10}, tally: workflows.Tally{OK: 1}}
+	for range 10 {
+		s.plan.Videos = append(s.plan.Videos, asks(1))
+	}
+	in := jobInput(2)
+	in.Budget = b
+	in.Window = workflows.Window{Pages: 1, Videos: 1}
+	return s, in
+}
+
+func queryStatus(t *testing.T, env *testsuite.TestWorkflowEnvironment) workflows.Status {
+	t.Helper()
+	value, err := env.QueryWorkflow(workflows.QueryStatus)
+	var st workflows.Status
+	if err != nil || value.Get(&st) != nil {
+		t.Fatal(err)
+	}
+	return st
+}
+
+func TestJobPausesAtItsBudget(t *testing.T) {
+	t.Parallel()
+	s, in := budgeted(job.Budget{Money: 1, PricePerGPUHour: 600}) // 6 s
+	env := newEnv()
+	run(s, env)
+	env.RegisterDelayedCallback(func() {
+		if n := s.times("Record"); n != 2 {
+			t.Errorf("%d videos ran, want 2: they cost what there is", n)
+		}
+		st := queryStatus(t, env)
+		if !st.Halted() || st.Reason != "budget.money: 1 of 1 is spent (6 GPU seconds)" || st.DeviceUS != 6e6 || st.Tally.OK != 2 {
+			t.Errorf("status = %+v, want it paused by its budget", st)
+		}
+		env.SignalWorkflow(workflows.SignalResume, workflows.Steer{Budget: &job.Budget{GPUSeconds: 32}})
+	}, time.Hour)
+	env.RegisterDelayedCallback(func() {
+		st := queryStatus(t, env)
+		if n := s.times("Record"); n != 11 || !st.Halted() || st.PagesDone != 1 || st.DeviceUS != 33e6 {
+			t.Errorf("%d videos ran, status = %+v; want it paused again after 11, in the second page", n, st)
+		}
+		env.SignalWorkflow(workflows.SignalResume, workflows.Steer{Budget: &job.Budget{}})
+	}, 2*time.Hour)
+	env.ExecuteWorkflow(workflows.JobType, in)
+	var got workflows.JobResult
+	if err := env.GetWorkflowResult(&got); err != nil {
+		t.Fatal(err)
+	}
+	if got.State != job.StateFinished || got.Tally.OK != 20 || got.Tally.DeviceUS != 60e6 {
+		t.Errorf("result = %+v", got)
+	}
+}
+
+// A job that reaches its budget with its last video is finished, never paused.
+func TestBudgetReachedAtTheEnd(t *testing.T) {
+	t.Parallel()
+	s, in := budgeted(job.Budget{GPUSeconds: 60})
+	env := newEnv()
+	run(s, env)
+	env.ExecuteWorkflow(workflows.JobType, in)
+	if err := env.GetWorkflowError(); err != nil {
+		t.Fatal(err)
+	}
+	for _, st := range s.statuses {
+		if st.State == job.StatePaused {
+			t.Errorf("told %+v", st)
+		}
+	}
+}
+
+func TestJobPausesAtItsFailureShare(t *testing.T) {
+	t.Parallel()
+	s, in := budgeted(job.Budget{FailureShare: 0.5})
+	s.tally, s.written = workflows.Tally{Failed: 10}, workflows.Tally{Failed: 100}
+	env := newEnv()
+	run(s, env)
+	env.RegisterDelayedCallback(func() {
+		if st := queryStatus(t, env); !st.Halted() || st.Tally.Failed < 20 || st.Tally.Failed > 40 {
+			t.Errorf("status = %+v, want it paused soon after 20 failures", st)
+		}
+		env.CancelWorkflow()
+	}, time.Hour)
+	env.ExecuteWorkflow(workflows.JobType, in)
+	if err := env.GetWorkflowError(); !temporal.IsCanceledError(err) {
+		t.Fatalf("error = %v, want canceled", err)
+	}
+	if s.closed[0].Open != job.BudgetSpent || s.final[0].Open != job.BudgetSpent || s.final[0].State != job.StateCanceled {
+		t.Errorf("the open items end as %s and %s", s.closed[0].Open, s.final[0].Open)
+	}
+}
+
+// A job that began when a failure share still ended jobs ends by it.
 func TestJobStopsAtItsFailureShare(t *testing.T) {
 	t.Parallel()
 	s := &script{tally: workflows.Tally{Failed: 10}, written: workflows.Tally{Failed: 100}}

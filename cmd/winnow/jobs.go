@@ -10,6 +10,7 @@ import (
 	"github.com/goccy/go-yaml"
 	"github.com/spf13/cobra"
 
+	"github.com/winnow-video/winnow/workflows"
 	"github.com/winnow-video/winnow/workflows/control"
 	"github.com/winnow-video/winnow/workflows/job"
 )
@@ -42,12 +43,20 @@ func (a *app) list(ctx context.Context, s *session, asJSON bool) error {
 			continue
 		}
 		st := one.Status
-		t.AppendRow([]any{one.Name, st.State, st.Tally.OK, st.Tally.Failed, st.Items * st.Variants, st.Updated})
+		t.AppendRow([]any{one.Name, stateText(st), st.Tally.OK, st.Tally.Failed, st.Items * st.Variants, st.Updated})
 	}
 	if !asJSON {
 		t.Render()
 	}
 	return nil
+}
+
+// stateText is a job's state, with what paused it.
+func stateText(st workflows.Status) string {
+	if st.Halted() {
+		return string(st.State) + " by its budget"
+	}
+	return string(st.State)
 }
 
 const showLong = `Show a job: its settings, state and sums.
@@ -92,8 +101,15 @@ func (a *app) show(s *session, one control.Job) error {
 		return err
 	}
 	st := one.Status
-	fmt.Fprintf(a.out, "%s: %s, generation %d, %d of %d pages closed, %d ok, %d failed of %d records\n\n%s",
-		one.Name, st.State, st.Generation, st.PagesDone, st.Pages, st.Tally.OK, st.Tally.Failed, st.Items*st.Variants, spec)
+	fmt.Fprintf(a.out, "%s: %s, generation %d, %d of %d pages closed, %d ok, %d failed of %d records\n",
+		one.Name, st.State, st.Generation, st.PagesDone, st.Pages, st.Tally.OK, st.Tally.Failed, st.Items*st.Variants)
+	if st.Reason != "" {
+		fmt.Fprintln(a.out, st.Reason)
+	}
+	if st.DeviceUS > 0 {
+		fmt.Fprintln(a.out, "devices:", deviceText(st.DeviceUS, one.Spec.Budget))
+	}
+	fmt.Fprintf(a.out, "\n%s", spec)
 	if one.Summary != nil {
 		a.printSummary(s, one)
 	}
@@ -102,13 +118,16 @@ func (a *app) show(s *session, one control.Job) error {
 
 func (a *app) watchCommand() *cobra.Command {
 	return &cobra.Command{
-		Use: "watch JOB", Short: "Follow a running job", Args: exactArgs("JOB"),
+		Use: "watch JOB", Short: "Follow a job until it is over or its budget has paused it", Args: exactArgs("JOB"),
 		RunE: a.withJob(func(ctx context.Context, s *session, id job.ID) error {
 			done, err := a.follow(ctx, s, id, 0)
 			if err != nil {
 				return a.interrupted(ctx, id, err)
 			}
-			if done.Summary != nil {
+			switch {
+			case done.Status.Halted():
+				return halted(done)
+			case done.Summary != nil:
 				a.printSummary(s, done)
 				return jobExit(done)
 			}
@@ -118,7 +137,8 @@ func (a *app) watchCommand() *cobra.Command {
 }
 
 const resultsLong = `Print a job's records as JSON lines, in manifest order, the newest of every item and
-variant. Works while the job runs: pages that have closed are printed.`
+variant. Works while the job runs: pages that have closed are printed; of a paused job also what
+open pages have so far.`
 
 func (a *app) resultsCommand() *cobra.Command {
 	var status, variant string

@@ -37,7 +37,12 @@ func PageRecords(job string, generation, page int) Key {
 	return Key(path.Join("jobs", job, "records", fmt.Sprint(generation), fmt.Sprintf("%06d.jsonl", page)))
 }
 
+// PageDrafts is the prefix of what the Videos of a page report.
+func PageDrafts(job string, generation, page int) Key {
+	return Key(path.Join("jobs", job, "drafts", fmt.Sprint(generation), fmt.Sprintf("%06d", page)) + "/")
+}
+
 // VideoRecords is the key of what one Video reports to its Page.
 func VideoRecords(job string, generation, page, video int) Key {
-	return Key(path.Join("jobs", job, "drafts", fmt.Sprint(generation), fmt.Sprintf("%06d", page), fmt.Sprintf("%04d.jsonl", video)))
+	return PageDrafts(job, generation, page) + Key(fmt.Sprintf("%04d.jsonl", video))
 }

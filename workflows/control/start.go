@@ -102,7 +102,8 @@ func (j *Jobs) input(ctx context.Context, id job.ID) (workflows.JobInput, job.Sp
 	return workflows.JobInput{
 		Run:   workflows.Run{V: workflows.Version, Job: id.String(), Generation: st.Generation, Bundle: s.Bundle},
 		Pages: s.Pages, Items: s.Items, Variants: len(spec.Prune),
-		FailureShare: spec.Budget.FailureShare, Retry: kinds, Paused: st.State == job.StatePaused,
+		Budget: spec.Budget, Retry: kinds, Paused: st.State == job.StatePaused, Reason: st.Reason,
+		Progress: workflows.Progress{DeviceUS: st.DeviceUS},
 	}, spec, err
 }
 

@@ -2,9 +2,11 @@ package workers
 
 import (
 	"context"
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 
@@ -13,6 +15,7 @@ import (
 
 	"github.com/winnow-video/winnow/workflows"
 	"github.com/winnow-video/winnow/workflows/bus"
+	"github.com/winnow-video/winnow/workflows/extent"
 	"github.com/winnow-video/winnow/workflows/job"
 	"github.com/winnow-video/winnow/workflows/stack/stacktest"
 )
@@ -273,6 +276,36 @@ func TestRetryAnswersWhatFailed(t *testing.T) {
 	if after, _ := r.oracle.seen(job.StageAnswer); after-before != 1 {
 		t.Errorf("the retry asked %d questions, want 1", after-before)
 	}
+}
+
+func TestAddedLinesAreRun(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, startShared(t))
+	r.video(t, "a.mp4", 2)
+	r.input.Paused = true
+	r.oracle.start(t)
+	r.start(t)
+	r.follow(t, isState(job.StatePaused))
+	submitted := len(r.items)
+	r.video(t, "b.mp4", 1)
+	r.broken(t, "crash.mp4", "not decoded", 1)
+	more := extent.Addition{File: "more.jsonl", Items: r.items[submitted:], Manifest: strings.NewReader("")}
+	if _, _, err := extent.Append(t.Context(), r.store, r.id, extent.Extent{Pages: 1, Items: submitted}, more); err != nil {
+		t.Fatal(err)
+	}
+	r.signal(t, workflows.SignalAdded)
+	r.signal(t, workflows.SignalResume)
+	if result := r.wait(t); result.Tally.OK != 3 || result.Tally.Failed != 1 {
+		t.Errorf("result = %+v", result)
+	}
+	r.wantEnds(t, map[string]job.Code{"crash.mp4": job.InputCrash})
+	if st := r.status(t); st.Pages != 2 || st.PagesDone != 2 || st.Items != 4 {
+		t.Errorf("state.json = %+v", st)
+	}
+	if _, _, err := extent.Append(t.Context(), r.store, r.id, extent.Extent{Pages: 1, Items: submitted}, extent.Addition{Items: questions("late.mp4", 1)}); !errors.Is(err, extent.ErrClosed) {
+		t.Errorf("adding to the finished job: %v, want ErrClosed", err)
+	}
+	r.save(t, "added")
 }
 
 // killRig is four videos on a stack of their own; the answers of the third wait for release.

@@ -131,6 +131,7 @@ func (s *stages) register(w worker.Worker, queue string) {
 
 func (s *stages) registerMain(w worker.ActivityRegistry) {
 	workflows.Tell.Register(w, guard(job.StageRecord, s.tell))
+	workflows.Extend.Register(w, guard(job.StageRecord, s.extend))
 	workflows.Plan.Register(w, guard(job.StageRecord, s.plan))
 	workflows.Locate.Register(w, guard(job.StageFetch, s.locate))
 	workflows.Prune.Register(w, guard(job.StagePrune, s.prune))

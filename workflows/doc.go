@@ -46,6 +46,7 @@ const (
 const (
 	SignalPause  = "pause"  // no new Video starts; a Steer
 	SignalResume = "resume" // they start again; a Steer
+	SignalAdded  = "added"  // lines were added to its manifest
 	SignalReport = "report" // a Page tells what the budget is spent on; a Report
 	QueryStatus  = "status" // answers a Status
 )

@@ -12,6 +12,7 @@ type JobInput struct {
 	Run
 	Pages        int        `json:"pages"`
 	Items        int        `json:"items"`                   // lines of the manifest
+	Parts        int        `json:"parts,omitempty"`         // added to what was submitted, and counted above
 	Variants     int        `json:"variants"`                // pruning settings
 	Budget       job.Budget `json:"budget,omitzero"`         // the job pauses at it
 	FailureShare float64    `json:"failure_share,omitempty"` // the job ends above it: of jobs begun before budgets paused jobs; 0: never

@@ -24,13 +24,18 @@ func Job(ctx workflow.Context, in JobInput) (JobResult, error) {
 	}
 	j.window.listen(ctx, j.steered)
 	j.hear(ctx)
+	j.expect(ctx)
 	j.weigh(ctx)
 	j.tell(ctx)
-	j.in.Progress.Next = j.window.run(ctx, in.Progress.Next, in.Pages, j.page)
-	if j.hasMore(ctx) {
-		return JobResult{}, j.continueAsNew(ctx)
+	for {
+		j.in.Progress.Next = j.window.run(ctx, j.in.Progress.Next, j.pages, j.page)
+		if j.hasMore(ctx) {
+			return JobResult{}, j.continueAsNew(ctx)
+		}
+		if !j.grown(ctx) {
+			return j.finish(ctx)
+		}
 	}
-	return j.finish(ctx)
 }
 
 // running is a Job between its turns.
@@ -42,6 +47,9 @@ type running struct {
 	started int                                  // pages of this turn
 	done    int                                  // pages closed
 	telling workflow.Mutex                       // so that an old status never replaces a newer one
+
+	added     workflow.ReceiveChannel // signals
+	extending int                     // looks for added lines that go on
 }
 
 func newRunning(ctx workflow.Context, in JobInput) *running {
@@ -55,6 +63,9 @@ func newRunning(ctx workflow.Context, in JobInput) *running {
 	j.window.halted = func() bool { return j.overspent() || j.turnOver(ctx) }
 	return j
 }
+
+// pages is how many there are by now.
+func (j *running) pages() int { return j.in.Pages }
 
 // page runs one page. What a failed one leaves open, finish accounts for.
 func (j *running) page(ctx workflow.Context, i int) {
@@ -115,11 +126,15 @@ func (j *running) hasMore(ctx workflow.Context) bool {
 
 // continueAsNew starts the next turn, after the signals of this one were heard.
 func (j *running) continueAsNew(ctx workflow.Context) error {
-	if err := workflow.Await(ctx, j.window.heard); err != nil {
+	if err := workflow.Await(ctx, j.heard); err != nil {
 		return err
 	}
 	j.in.Paused, j.in.Reason = j.window.paused, j.window.reason
 	return workflow.NewContinueAsNewError(ctx, JobType, j.in)
+}
+
+func (j *running) heard() bool {
+	return j.window.heard() && j.added.Len() == 0 && j.extending == 0
 }
 
 // finish writes the files, also where the job was canceled.

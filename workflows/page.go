@@ -14,7 +14,7 @@ func Page(ctx workflow.Context, in PageInput) (Tally, error) {
 	if err != nil {
 		return Tally{}, err
 	}
-	p.window.run(ctx, 0, len(plan.Videos), func(ctx workflow.Context, i int) {
+	p.window.run(ctx, 0, upTo(len(plan.Videos)), func(ctx workflow.Context, i int) {
 		p.video(ctx, VideoInput{Run: in.Run, Page: in.Page, Video: i, Asks: plan.Videos[i]})
 	})
 	return p.close(ctx)

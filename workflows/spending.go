@@ -102,7 +102,7 @@ func (p *page) account(ctx workflow.Context) {
 
 // resting says whether nothing happens until the job is resumed.
 func (p *page) resting() bool {
-	return p.window.paused && p.window.open == 0 && p.window.left > 0
+	return p.window.paused && p.window.open == 0 && p.window.left != nil && p.window.left() > 0
 }
 
 // due says whether there is something that the Job does not know and has to.

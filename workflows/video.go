@@ -103,7 +103,7 @@ func (v *video) answerAll(ctx workflow.Context) error {
 	var failed error
 	w := &window{width: len(v.in.Asks), halted: func() bool { return false }}
 	groups, pruned := chunks(v.in.Asks, maxAnswers), v.failed
-	w.run(ctx, 0, len(groups), func(ctx workflow.Context, i int) {
+	w.run(ctx, 0, upTo(len(groups)), func(ctx workflow.Context, i int) {
 		in := v.stage(groups[i])
 		in.Except = failedOf(groups[i], pruned)
 		items, err := Answer.on(ctx, QueueCall, in)

@@ -13,29 +13,37 @@ type window struct {
 	reason string      // of the pause, where it is the budget's
 	halted func() bool // true: no further child starts
 	open   int
-	left   int         // not started yet
+	left   func() int  // not started yet; nil before run
 	heard  func() bool // no signal waits
 }
 
-// run starts child for next, next+1, … below end, waits for all it started to
-// close, and returns the first that was not started.
-func (w *window) run(ctx workflow.Context, next, end int, child func(ctx workflow.Context, i int)) int {
-	for ; next < end; next++ {
-		w.left = end - next
-		if err := workflow.Await(ctx, w.free); err != nil || w.halted() {
-			break
-		}
-		w.left--
-		w.start(ctx, next, child)
+// run starts child for next, next+1, … below end, which may grow, waits for all it
+// started to close, and returns the first that was not started.
+func (w *window) run(ctx workflow.Context, next int, end func() int, child func(ctx workflow.Context, i int)) int {
+	w.left = func() int { return end() - next }
+	for workflow.Await(ctx, w.moves) == nil && !w.halted() && w.left() > 0 {
+		i := next
+		next++
+		w.start(ctx, i, child)
 	}
 	settled, _ := workflow.NewDisconnectedContext(ctx)
 	_ = workflow.Await(settled, func() bool { return w.open == 0 })
 	return next
 }
 
-func (w *window) free() bool {
-	return w.halted() || (!w.paused && w.open < w.width)
+// moves says whether a child can start, or none is to come.
+func (w *window) moves() bool {
+	if w.halted() {
+		return true
+	}
+	if w.left() <= 0 {
+		return w.open == 0
+	}
+	return !w.paused && w.open < w.width
 }
+
+// upTo is an end that stays.
+func upTo(n int) func() int { return func() int { return n } }
 
 func (w *window) start(ctx workflow.Context, i int, child func(ctx workflow.Context, i int)) {
 	w.open++

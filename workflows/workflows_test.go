@@ -16,6 +16,7 @@ import (
 	"go.temporal.io/sdk/workflow"
 
 	"github.com/winnow-video/winnow/workflows"
+	"github.com/winnow-video/winnow/workflows/extent"
 	"github.com/winnow-video/winnow/workflows/job"
 )
 
@@ -28,6 +29,7 @@ type script struct {
 	located  workflows.Located
 	decode   func(attempt int) error
 	encode   func(attempt int) error
+	extend   func(workflows.ExtendInput) extent.Extent
 	answered []int // questions of each Answer
 	recorded []workflows.RecordInput
 	closed   []workflows.CloseInput
@@ -68,6 +70,13 @@ func run(s *script, env *testsuite.TestWorkflowEnvironment) {
 	workflows.Tell.Register(env, func(_ context.Context, st workflows.Status) (struct{}, error) {
 		s.statuses = append(s.statuses, st)
 		return struct{}{}, nil
+	})
+	workflows.Extend.Register(env, func(_ context.Context, in workflows.ExtendInput) (extent.Extent, error) {
+		s.note("Extend")
+		if s.extend == nil {
+			return in.Known, nil
+		}
+		return s.extend(in), nil
 	})
 	workflows.Plan.Register(env, func(context.Context, workflows.PageInput) (workflows.PagePlan, error) {
 		s.note("Plan")
@@ -279,6 +288,43 @@ func TestJobRunsEveryPage(t *testing.T) {
 	}
 	if last := s.statuses[len(s.statuses)-1]; last.PagesDone != 5 || last.State != job.StateRunning {
 		t.Errorf("last status = %+v", last)
+	}
+}
+
+// What was added is run, also where the job learns of it only when all else is done.
+func TestJobRunsWhatWasAdded(t *testing.T) {
+	t.Parallel()
+	s := &script{written: workflows.Tally{OK: 3}}
+	s.extend = func(in workflows.ExtendInput) extent.Extent {
+		e := in.Known
+		switch {
+		case !in.Close: // at the signal
+			e = extent.Extent{Pages: 3, Items: 9, Parts: 1}
+		case e.Parts == 1: // at the end: one more that no signal told of
+			e = extent.Extent{Pages: 4, Items: 12, Parts: 2}
+		default:
+			e.Closed = true
+		}
+		return e
+	}
+	env := newEnv()
+	run(s, env)
+	in := jobInput(2)
+	in.Paused = true
+	env.RegisterDelayedCallback(func() { env.SignalWorkflow(workflows.SignalAdded, nil) }, time.Minute)
+	env.RegisterDelayedCallback(func() {
+		if st := queryStatus(t, env); st.Pages != 3 || st.Items != 9 {
+			t.Errorf("status = %+v, want 3 pages", st)
+		}
+		env.SignalWorkflow(workflows.SignalResume, nil)
+	}, time.Hour)
+	env.ExecuteWorkflow(workflows.JobType, in)
+	var got workflows.JobResult
+	if err := env.GetWorkflowResult(&got); err != nil {
+		t.Fatal(err)
+	}
+	if got.Tally.OK != 12 || s.final[0].Pages != 4 || s.final[0].Items != 12 || s.times("Extend") != 3 {
+		t.Errorf("result = %+v, finalised with %+v, calls %v", got, s.final[0], s.calls)
 	}
 }
 

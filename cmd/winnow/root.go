@@ -99,7 +99,7 @@ func (a *app) root() *cobra.Command {
 	root.PersistentFlags().StringVar(&a.state, "state", ".winnow", "folder of the embedded stack's state")
 	a.outside.Bind(root.PersistentFlags())
 	root.AddCommand(
-		a.runCommand(), a.upCommand(), a.submitCommand(), a.lsCommand(), a.showCommand(), a.watchCommand(),
+		a.runCommand(), a.upCommand(), a.submitCommand(), a.addCommand(), a.lsCommand(), a.showCommand(), a.watchCommand(),
 		a.resultsCommand(), a.evalCommand(), a.pauseCommand(), a.resumeCommand(), a.cancelCommand(), a.retryCommand(),
 		a.validateCommand(), a.workerCommand(), a.pruneCommand(), a.framesCommand(), a.bundleCommand(),
 		a.gcCommand(), a.forgetCommand(), a.doctorCommand(), a.versionCommand(), a.servicesTopic(),

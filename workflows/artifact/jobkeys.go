@@ -32,6 +32,17 @@ func Page(job string, page int) Key {
 	return Key(path.Join("jobs", job, "pages", fmt.Sprintf("%06d.jsonl", page)))
 }
 
+// Part is the key of what says that lines were added to a job: parts count from 1.
+func Part(job string, n int) Key {
+	return Key(path.Join("jobs", job, "parts", fmt.Sprintf("%04d.json", n)))
+}
+
+// PartFile is the key of what a part of this digest is made of: its manifest.jsonl, as its
+// author wrote it, and its pages.
+func PartFile(job, digest, name string) Key {
+	return Key(path.Join("jobs", job, "parts", digest, name))
+}
+
 // PageRecords is the key of a page's final records, written once per generation.
 func PageRecords(job string, generation, page int) Key {
 	return Key(path.Join("jobs", job, "records", fmt.Sprint(generation), fmt.Sprintf("%06d.jsonl", page)))

@@ -9,6 +9,7 @@ import (
 
 	"github.com/winnow-video/winnow/workflows"
 	"github.com/winnow-video/winnow/workflows/artifact"
+	"github.com/winnow-video/winnow/workflows/extent"
 	"github.com/winnow-video/winnow/workflows/job"
 )
 
@@ -17,6 +18,7 @@ type Job struct {
 	ID      job.ID             `json:"-"`
 	Name    string             `json:"id"`
 	Spec    job.Spec           `json:"spec"`
+	Bundle  string             `json:"bundle"` // full digest
 	Status  workflows.Status   `json:"status"`
 	Summary *workflows.Summary `json:"summary,omitempty"` // once the job is over
 }
@@ -55,11 +57,16 @@ func (j *Jobs) Show(ctx context.Context, id job.ID) (Job, error) {
 		return one, err
 	}
 	one.Status.State = stateName(one.Status)
-	var s stamp
-	if _, err = j.readJSON(ctx, id, "submission.json", &s); err != nil {
+	s, err := j.stamp(ctx, id)
+	if err != nil {
 		return one, err
 	}
-	one.Status.Items, one.Status.Pages, one.Status.Variants = s.Items, s.Pages, len(one.Spec.Prune)
+	e, err := extent.Read(ctx, j.store, id.String(), s.extent())
+	if err != nil {
+		return one, err
+	}
+	one.Bundle = s.Bundle
+	one.Status.Items, one.Status.Pages, one.Status.Variants = e.Items, e.Pages, len(one.Spec.Prune)
 	if !over(one.Status) {
 		return one, nil
 	}

@@ -14,11 +14,9 @@ import (
 
 	"github.com/winnow-video/winnow/workflows"
 	"github.com/winnow-video/winnow/workflows/artifact"
+	"github.com/winnow-video/winnow/workflows/extent"
 	"github.com/winnow-video/winnow/workflows/job"
 )
-
-// PageItems is how many manifest lines a page has at most.
-const PageItems = 500
 
 // Submission is a checked job.
 type Submission struct {
@@ -41,7 +39,7 @@ const (
 // Submit stores the job and starts it. The same job unfinished is resumed with the
 // budget given, also where it was paused; finished, its next run starts.
 func (j *Jobs) Submit(ctx context.Context, s Submission) (job.ID, Outcome, error) {
-	pages, err := paginate(s.Items)
+	pages, err := extent.Paginate(s.Items)
 	if err != nil {
 		return job.ID{}, "", err
 	}
@@ -57,20 +55,6 @@ func (j *Jobs) Submit(ctx context.Context, s Submission) (job.ID, Outcome, error
 		return id, Resumed, j.Resume(ctx, id)
 	}
 	return id, Started, j.start(ctx, id)
-}
-
-// paginate writes the items as pages of JSON lines.
-func paginate(items []job.Item) ([][]byte, error) {
-	var pages [][]byte
-	for len(items) > 0 {
-		n := min(PageItems, len(items))
-		page, err := job.WriteLines(items[:n])
-		if err != nil {
-			return nil, err
-		}
-		pages, items = append(pages, page), items[n:]
-	}
-	return pages, nil
 }
 
 // identity is the first 8 hex digits of the digest of spec, manifest and bundle. Where

@@ -72,6 +72,7 @@ func (a *app) add(ctx context.Context, s *session, id job.ID, path string, items
 		said = fmt.Sprintf("job %s has the items of %s already: nothing added", id, path)
 	}
 	a.tell(said)
+	a.tellWaiting(ctx, s, id)
 	return nil
 }
 

@@ -120,7 +120,7 @@ func (a *app) watchCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "watch JOB", Short: "Follow a job until it is over or its budget has paused it", Args: exactArgs("JOB"),
 		RunE: a.withJob(func(ctx context.Context, s *session, id job.ID) error {
-			done, err := a.follow(ctx, s, id, 0)
+			done, err := a.attend(ctx, s, id)
 			if err != nil {
 				return a.interrupted(ctx, id, err)
 			}
@@ -204,7 +204,7 @@ func (a *app) retryCommand() *cobra.Command {
 				return nil
 			}
 			a.tell(fmt.Sprintf("job %s: trying %d %s again", id, n, plural(n, "record")))
-			done, err := a.follow(ctx, s, id, 0)
+			done, err := a.attend(ctx, s, id)
 			if err != nil {
 				return a.interrupted(ctx, id, err)
 			}

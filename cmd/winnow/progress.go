@@ -32,6 +32,15 @@ func (a *app) follow(ctx context.Context, s *session, id job.ID, videos int) (co
 	return s.jobs.Watch(ctx, id, view.show)
 }
 
+// attend follows a job that others may run, and says first what it waits for.
+func (a *app) attend(ctx context.Context, s *session, id job.ID) (control.Job, error) {
+	one, err := s.jobs.Show(ctx, id)
+	if err == nil && one.Summary == nil && !one.Status.Halted() {
+		a.tellWaiting(ctx, s, id)
+	}
+	return a.follow(ctx, s, id, 0)
+}
+
 // bars draws one bar per stage.
 type bars struct {
 	progress *mpb.Progress

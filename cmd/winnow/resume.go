@@ -65,7 +65,11 @@ func (a *app) resume(change func(*job.Budget) error) func(context.Context, *sess
 				return usageOfField(err)
 			}
 		}
-		return a.steered((*control.Jobs).Resume, "goes on")(ctx, s, id)
+		if err := a.steered((*control.Jobs).Resume, "goes on")(ctx, s, id); err != nil {
+			return err
+		}
+		a.tellWaiting(ctx, s, id)
+		return nil
 	}
 }
 

@@ -50,9 +50,7 @@ func (a *app) submitCommand() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		if a.outside.Given() {
-			a.tellWaiting(c.Context(), s, p)
-		}
+		a.tellWaiting(c.Context(), s, id)
 		if asJSON {
 			return json.NewEncoder(a.out).Encode(map[string]string{"id": id.String(), "outcome": string(outcome)})
 		}

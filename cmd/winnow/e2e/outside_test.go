@@ -84,6 +84,11 @@ func TestOutside(t *testing.T) {
 		}
 	}
 	id := strings.TrimSpace(sent.out.String())
+	for _, verb := range []string{"pause", "resume"} {
+		if said := o.winnow(0, verb, id).err.String(); strings.Contains(said, "nobody serves") != (verb == "resume") {
+			t.Errorf("%s says %q, want resume, and it alone, to name who is missing", verb, said)
+		}
+	}
 	cache := filepath.Join(o.dir, "cache")
 	worker, infer := o.start("worker", "--cache", cache), o.infer("--cache", cache+"-infer")
 	o.winnow(0, "watch", id)

@@ -47,6 +47,7 @@ type Config struct {
 	Origins    source.OriginLimits // of what videos are read from
 	Hwaccel    wire.Hwaccel        // what decodes; default none. It is part of a clip's key.
 	Drain      time.Duration       // what decoding and pruning get to end when the worker stops; default 10 s
+	Deployment Deployment          // default: no worker versioning
 	Name       string              // in records; default host-pid
 	Logger     *slog.Logger
 
@@ -122,6 +123,9 @@ func (c Config) validate() error {
 	}
 	if !slices.Contains(device.Providers(), c.Encoder.Provider) {
 		return fmt.Errorf("worker: Encoder.Provider: %q: want one of %v", c.Encoder.Provider, device.Providers())
+	}
+	if err := c.Deployment.Validate(); err != nil {
+		return fmt.Errorf("worker: %w", err)
 	}
 	if err := c.Hwaccel.Validate(); err != nil {
 		return fmt.Errorf("worker: %w", err)

@@ -109,6 +109,7 @@ func (s *stages) workerOf(queue string, fatal chan<- error) worker.Worker {
 		MaxConcurrentActivityExecutionSize: slots[queue],
 		DisableWorkflowWorker:              queue != workflows.QueueMain,
 		WorkerStopTimeout:                  drain,
+		DeploymentOptions:                  s.cfg.Deployment.options(),
 		MaxHeartbeatThrottleInterval:       beatEvery,
 		OnFatalError:                       func(err error) { fatal <- err },
 	})

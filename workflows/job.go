@@ -124,13 +124,15 @@ func (j *running) hasMore(ctx workflow.Context) bool {
 	return j.in.Progress.Next < j.in.Pages && ctx.Err() == nil && !j.overspent()
 }
 
-// continueAsNew starts the next turn, after the signals of this one were heard.
+// continueAsNew starts the next turn, after the signals of this one were heard. Where
+// workers are versioned, the release that is current then takes it.
 func (j *running) continueAsNew(ctx workflow.Context) error {
 	if err := workflow.Await(ctx, j.heard); err != nil {
 		return err
 	}
 	j.in.Paused, j.in.Reason = j.window.paused, j.window.reason
-	return workflow.NewContinueAsNewError(ctx, JobType, j.in)
+	options := workflow.ContinueAsNewErrorOptions{InitialVersioningBehavior: workflow.ContinueAsNewVersioningBehaviorAutoUpgrade}
+	return workflow.NewContinueAsNewErrorWithOptions(ctx, options, JobType, j.in)
 }
 
 func (j *running) heard() bool {

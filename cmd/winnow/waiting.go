@@ -24,6 +24,9 @@ func (a *app) tellWaiting(ctx context.Context, s *session, id job.ID) {
 	if queues := checkup.Unserved(ctx, s.conn.temporal); len(queues) > 0 {
 		a.tell(fmt.Sprintf("the job waits: nobody serves task queue %s: start `winnow worker`", strings.Join(queues, ", ")))
 	}
+	if why := checkup.NotCurrent(ctx, s.conn.temporal, s.Services.Temporal.Namespace); why != "" {
+		a.tell("what begins waits: " + why)
+	}
 	one, err := s.jobs.Show(ctx, id)
 	if err != nil {
 		return

@@ -29,6 +29,8 @@ Clips that were asked of a device have keys of their own: give every worker of a
 
 ` + deviceHelp + `
 
+` + deploymentHelp + `
+
 ` + diskcache.Help
 
 func (a *app) workerCommand() *cobra.Command {
@@ -38,6 +40,7 @@ func (a *app) workerCommand() *cobra.Command {
 	var cache diskcache.Config
 	var drain time.Duration
 	var on devices
+	var of release
 	c := &cobra.Command{Use: "worker", Short: "Serve task queues of a running stack", Long: workerLong, Args: exactArgs()}
 	c.Flags().StringSliceVar(&queues, "queue", nil, "queue to serve: winnow, winnow-call, winnow-decode (default all)")
 	c.Flags().IntVar(&slots.Main, "main-slots", 0, "pruning and bookkeeping at once (default: cores)")
@@ -47,6 +50,7 @@ func (a *app) workerCommand() *cobra.Command {
 	c.Flags().Float64Var(&origins.PerSecond, "origin-rate", 0, "reads a second begun from one origin (default: as many as come)")
 	c.Flags().DurationVar(&drain, "drain", 10*time.Second, "time after SIGTERM in which decoding and pruning may finish; the rest runs again elsewhere")
 	on.bind(c.Flags())
+	of.bind(c.Flags())
 	cache.Bind(c.Flags())
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		if drain <= 0 {
@@ -55,15 +59,18 @@ func (a *app) workerCommand() *cobra.Command {
 		if err := cache.Validate(); err != nil {
 			return usageError(err)
 		}
+		if err := of.check(thisVersion()); err != nil {
+			return err
+		}
 		services, err := a.runningServices()
 		if err != nil {
 			return err
 		}
 		log := a.logger()
-		log.Info("worker starting", "temporal", services.Temporal.Address, "queues", strings.Join(queues, ","), "hwaccel", on.decode, "device", on.encode)
+		log.Info("worker starting", "temporal", services.Temporal.Address, "queues", strings.Join(queues, ","), "hwaccel", on.decode, "device", on.encode, "build", of.BuildID)
 		return a.work(c.Context(), services, cache, workers.Config{
 			Queues: queues, Slots: slots, Origins: origins, Hwaccel: on.decode,
-			Encoder: workers.Encoder{Provider: on.encode.Provider}, Drain: drain, Logger: log,
+			Encoder: workers.Encoder{Provider: on.encode.Provider}, Drain: drain, Deployment: of.Deployment, Logger: log,
 		})
 	}
 	return c

@@ -1,10 +1,8 @@
 package workflows
 
 import (
-	"fmt"
 	"time"
 
-	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/workflow"
 
 	"github.com/winnow-video/winnow/workflows/job"
@@ -13,10 +11,7 @@ import (
 // Job runs the pages of a job and then writes its result files. Canceled, it
 // writes them still, with a record of kind canceled for every open item.
 func Job(ctx workflow.Context, in JobInput) (JobResult, error) {
-	if in.V != Version {
-		return JobResult{}, temporal.NewNonRetryableApplicationError(
-			fmt.Sprintf("job input of version %d: this program reads version %d", in.V, Version), ErrorFailure, nil)
-	}
+	in.known(ctx)
 	j := newRunning(ctx, in)
 	err := workflow.SetQueryHandler(ctx, QueryStatus, func() (Status, error) { return j.status(ctx), nil })
 	if err != nil {

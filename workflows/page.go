@@ -6,6 +6,7 @@ import (
 
 // Page runs the videos of one page and then writes its records, once.
 func Page(ctx workflow.Context, in PageInput) (Tally, error) {
+	in.known(ctx)
 	p := &page{in: in, window: &window{width: in.Videos}}
 	p.window.halted = p.overspent
 	p.window.listen(ctx, p.steered)

@@ -15,6 +15,7 @@ const maxAnswers = 16
 // Video takes one video and its questions through the stages and stores their
 // records as a draft. A failed stage is the typed failure of exactly its items.
 func Video(ctx workflow.Context, in VideoInput) (Tally, error) {
+	in.known(ctx)
 	v := &video{in: in, began: workflow.Now(ctx)}
 	stage, err := v.walkAgain(ctx)
 	tally, recordErr := v.record(ctx, stage, err)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -512,14 +513,26 @@ func TestJobStopsAtItsFailureShare(t *testing.T) {
 	}
 }
 
-func TestJobRefusesAnotherVersion(t *testing.T) {
+// No workflow begins with an input of another version: what panics waits for another worker.
+func TestAnotherVersionIsNotBegun(t *testing.T) {
 	t.Parallel()
-	env := newEnv()
-	run(&script{}, env)
-	in := jobInput(1)
-	in.V = workflows.Version + 1
-	env.ExecuteWorkflow(workflows.JobType, in)
-	if err := env.GetWorkflowError(); err == nil {
-		t.Fatal("accepted")
+	other := newRun()
+	other.V = workflows.Version + 1
+	for kind, in := range map[string]any{
+		workflows.JobType:   workflows.JobInput{Run: other, Pages: 1},
+		workflows.PageType:  workflows.PageInput{Run: other},
+		workflows.VideoType: workflows.VideoInput{Run: other, Asks: asks(1)},
+	} {
+		s := &script{}
+		env := newEnv()
+		run(s, env)
+		env.ExecuteWorkflow(kind, in)
+		var panicked *temporal.PanicError
+		if err := env.GetWorkflowError(); !errors.As(err, &panicked) || !strings.Contains(err.Error(), kind+": input of version 2") {
+			t.Errorf("%s: %v, want a panic that names the version", kind, err)
+		}
+		if len(s.calls)+len(s.statuses) > 0 {
+			t.Errorf("%s: ran %v", kind, s.calls)
+		}
 	}
 }

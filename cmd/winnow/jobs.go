@@ -59,7 +59,8 @@ func stateText(st workflows.Status) string {
 	return string(st.State)
 }
 
-const showLong = `Show a job: its settings, state and sums.
+const showLong = `Show a job: its settings, state and sums, and what is in its way: a workflow that no worker
+can run, or one that Temporal has lost.
 
 With --item, print that item's records as JSON lines instead. With --heatmap-out as
 well, draw what pruning saw: relevance in colour over the frames that were looked at,
@@ -89,13 +90,13 @@ func (a *app) showCommand() *cobra.Command {
 			if asJSON {
 				return json.NewEncoder(a.out).Encode(one)
 			}
-			return a.show(s, one)
+			return a.show(ctx, s, one)
 		})(c, args)
 	}
 	return c
 }
 
-func (a *app) show(s *session, one control.Job) error {
+func (a *app) show(ctx context.Context, s *session, one control.Job) error {
 	spec, err := yaml.Marshal(one.Spec)
 	if err != nil {
 		return err
@@ -105,6 +106,11 @@ func (a *app) show(s *session, one control.Job) error {
 		one.Name, st.State, st.Generation, st.PagesDone, st.Pages, st.Tally.OK, st.Tally.Failed, st.Items*st.Variants)
 	if st.Reason != "" {
 		fmt.Fprintln(a.out, st.Reason)
+	}
+	if one.Summary == nil {
+		if hold, err := s.jobs.Hold(ctx, one.ID); err == nil && hold.Reason != "" {
+			fmt.Fprintln(a.out, "held up:", hold.Reason)
+		}
 	}
 	if st.DeviceUS > 0 {
 		fmt.Fprintln(a.out, "devices:", deviceText(st.DeviceUS, one.Spec.Budget))

@@ -116,6 +116,9 @@ func (j *Jobs) stamp(ctx context.Context, id job.ID) (s stamp, err error) {
 	if err == nil && !found {
 		err = fmt.Errorf("%s: %w", id, ErrNoJob)
 	}
+	if err == nil && s.V != workflows.Version {
+		err = otherVersion(id, s.V)
+	}
 	return s, err
 }
 

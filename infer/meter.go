@@ -25,37 +25,49 @@ func (l Load) IdleShare() float64 {
 	return l.Idle.Seconds() / (l.Busy + l.Idle).Seconds()
 }
 
-// meter measures a Load. The queue's clock tells when a request was published,
-// so Idle is no better than that and ours agree.
+// meter measures a Load, and what of Busy each run had: runs side by side share it
+// evenly, so that all of theirs add up to it. The queue's clock tells when a
+// request was published, so Idle is no better than that and ours agree.
 type meter struct {
 	mu      sync.Mutex
 	running int
-	since   time.Time // when the first of those that run began, or the last ended
+	since   time.Time     // of the last change
+	each    time.Duration // what one that had run from the start would have had
 	load    Load
 }
 
-// begin notes that graphs begin to run at now what has waited since a time.
-func (m *meter) begin(now, waiting time.Time) {
+// begin notes that graphs begin to run at now what has waited since a time. end
+// wants what it returns.
+func (m *meter) begin(now, waiting time.Time) (began time.Duration) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.running++; m.running > 1 {
-		return
+	if m.running == 0 {
+		if waiting.Before(m.since) {
+			waiting = m.since
+		}
+		m.load.Idle += max(0, now.Sub(waiting))
 	}
-	if waiting.Before(m.since) {
-		waiting = m.since
-	}
-	m.load.Idle += max(0, now.Sub(waiting))
-	m.since = now
+	m.pass(now)
+	m.running++
+	return m.each
 }
 
-// end notes that they have run.
-func (m *meter) end(now time.Time) {
+// end notes that they have run, and returns their share of the device's time.
+func (m *meter) end(now time.Time, began time.Duration) time.Duration {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.running--; m.running == 0 {
+	m.pass(now)
+	m.running--
+	return m.each - began
+}
+
+// pass shares the time since the last change out among what runs.
+func (m *meter) pass(now time.Time) {
+	if m.running > 0 {
 		m.load.Busy += now.Sub(m.since)
-		m.since = now
+		m.each += now.Sub(m.since) / time.Duration(m.running)
 	}
+	m.since = now
 }
 
 func (m *meter) read() Load {

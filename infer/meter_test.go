@@ -6,6 +6,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/winnow-video/winnow/infer/tensor"
 	"github.com/winnow-video/winnow/workflows/bus"
 )
 
@@ -30,7 +31,7 @@ func TestMeter(t *testing.T) {
 		m := meter{since: moment(10)}
 		for _, e := range test.events {
 			if e.waiting < 0 {
-				m.end(moment(e.at))
+				m.end(moment(e.at), 0)
 			} else {
 				m.begin(moment(e.at), moment(e.waiting))
 			}
@@ -38,6 +39,39 @@ func TestMeter(t *testing.T) {
 		if diff := cmp.Diff(test.want, m.read()); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", name, diff)
 		}
+	}
+}
+
+// What runs side by side shares the device: the shares add up to what it was busy.
+func TestMeterShares(t *testing.T) {
+	t.Parallel()
+	m := meter{since: moment(0)}
+	first := m.begin(moment(10), moment(10))
+	second := m.begin(moment(12), moment(12))
+	if got := m.end(moment(16), first); got != 4*time.Second {
+		t.Errorf("alone for 2 s and one of two for 4: %v, want 4s", got)
+	}
+	if got := m.end(moment(17), second); got != 3*time.Second {
+		t.Errorf("one of two for 4 s and alone for 1: %v, want 3s", got)
+	}
+	if busy := m.read().Busy; busy != 7*time.Second {
+		t.Errorf("busy for %v, want 7s", busy)
+	}
+}
+
+// A batch is shared out by the visual tokens that its questions brought.
+func TestCharge(t *testing.T) {
+	t.Parallel()
+	question := func(rows int) *Question { return &Question{tokens: tensor.New[tensor.Float16](rows, 1)} }
+	w := work{leases: []*bus.Lease{{}, {}}, questions: []*Question{question(9), question(29)}}
+	w.charge(40 * time.Millisecond)
+	if a, b := w.leases[0].Device, w.leases[1].Device; a != 10*time.Millisecond || b != 30*time.Millisecond {
+		t.Errorf("40 ms for 9 and 29 tokens: %v and %v, want 10ms and 30ms", a, b)
+	}
+	w = work{leases: []*bus.Lease{{}}, clip: &tensor.File{}}
+	w.charge(time.Second)
+	if got := w.leases[0].Device; got != time.Second {
+		t.Errorf("a clip's: %v, want all of it", got)
 	}
 }
 

@@ -124,15 +124,34 @@ func (s *Server) run(ctx context.Context, w work) made {
 	watchdog := time.AfterFunc(s.Limit, s.Overdue)
 	defer watchdog.Stop()
 	began := time.Now()
-	s.meter.begin(began, w.waiting)
+	before := s.meter.begin(began, w.waiting)
 	defer func() {
-		s.meter.end(time.Now())
+		w.charge(s.meter.end(time.Now(), before))
 		s.Watch.Ran(w.stage(), len(w.leases), w.rows, time.Since(began))
 	}()
 	if w.clip != nil {
 		return s.encode(w)
 	}
 	return s.answer(ctx, w)
+}
+
+// charge shares the device's time out among requests, by the visual tokens that
+// each brought: what a language model reads is mostly those.
+func (w work) charge(device time.Duration) {
+	all := 0.0
+	for i := range w.leases {
+		all += w.weight(i)
+	}
+	for i, l := range w.leases {
+		l.Device = time.Duration(float64(device) * w.weight(i) / all)
+	}
+}
+
+func (w work) weight(i int) float64 {
+	if w.clip != nil {
+		return 1
+	}
+	return 1 + float64(w.questions[i].tokens.Rows())
 }
 
 func (s *Server) encode(w work) made {

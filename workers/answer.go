@@ -26,25 +26,29 @@ func (s *stages) answer(ctx context.Context, in workflows.StageInput) (workflows
 		return workflows.Items{}, err
 	}
 	out := workflows.Items{Cached: have}
-	if err := s.answerAll(ctx, w, todo, &out); err != nil {
+	device, err := s.answerAll(ctx, w, todo, &out)
+	if err != nil {
 		return workflows.Items{}, err
 	}
 	s.tellItems(in.VideoInput, job.StageAnswer, len(w.items), out)
 	out.Spent = spent(ctx, began)
+	out.Spent.DeviceUS = device.Microseconds()
 	return out, nil
 }
 
-func (s *stages) answerAll(ctx context.Context, w *work, todo []task, out *workflows.Items) error {
+func (s *stages) answerAll(ctx context.Context, w *work, todo []task, out *workflows.Items) (device time.Duration, err error) {
 	asking := s.calls.begin(ctx, w.in.Bundle, len(todo))
 	defer asking.done()
 	var mu sync.Mutex
-	return each(ctx, len(todo), len(todo), func(ctx context.Context, i int) error {
+	err = each(ctx, len(todo), len(todo), func(ctx context.Context, i int) error {
 		r := answerRequest(w, todo[i])
-		err := s.ask(ctx, asking, w, r, cmp.Or(r.Answer.Clip, todo[i].kept))
+		took, err := s.ask(ctx, asking, w, r, cmp.Or(r.Answer.Clip, todo[i].kept))
 		mu.Lock()
 		defer mu.Unlock()
+		device += took
 		return note(ctx, out, todo[i], err)
 	})
+	return device, err
 }
 
 func answerRequest(w *work, t task) bus.Request {

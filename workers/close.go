@@ -111,7 +111,7 @@ func openEnd(code job.Code) *job.Failure {
 	case job.CanceledJob:
 		return job.Fail(job.StageRecord, code, "the job was canceled before this item was begun")
 	case job.BudgetSpent:
-		return job.Fail(job.StageRecord, code, "the job stopped at its budget.failure_share before this item was begun")
+		return job.Fail(job.StageRecord, code, "the job's budget was spent before this item was begun")
 	}
 	return job.Fail(job.StageRecord, job.InternalLost, "its video ended without a report: retry it")
 }

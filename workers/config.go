@@ -27,7 +27,7 @@ import (
 // Bus is what the stages use of a *bus.Bus.
 type Bus interface {
 	// Await asks for an object and waits for it; see bus.Bus.
-	Await(ctx context.Context, store artifact.Store, r bus.Request, priority int, beat func()) (artifact.Ref, error)
+	Await(ctx context.Context, store artifact.Store, r bus.Request, priority int, beat func()) (bus.Made, error)
 	// Call lists this process among those that ask, until ctx ends; see bus.Bus.
 	Call(ctx context.Context, name string) error
 	// Share is how many requests for a bundle this process should have out; see bus.Bus.
@@ -51,6 +51,7 @@ type Config struct {
 	Origins    source.OriginLimits // of what videos are read from
 	Hwaccel    wire.Hwaccel        // what decodes; default none. It is part of a clip's key.
 	Drain      time.Duration       // what decoding and pruning get to end when the worker stops; default 10 s
+	Deployment Deployment          // default: no worker versioning
 	Name       string              // in records; default host-pid
 	Logger     *slog.Logger
 	Watch      Watcher // is told what happens; default nobody
@@ -134,6 +135,9 @@ func (c Config) validate() error {
 	}
 	if !slices.Contains(device.Providers(), c.Encoder.Provider) {
 		return fmt.Errorf("worker: Encoder.Provider: %q: want one of %v", c.Encoder.Provider, device.Providers())
+	}
+	if err := c.Deployment.Validate(); err != nil {
+		return fmt.Errorf("worker: %w", err)
 	}
 	if err := c.Hwaccel.Validate(); err != nil {
 		return fmt.Errorf("worker: %w", err)

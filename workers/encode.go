@@ -20,11 +20,12 @@ func (s *stages) encode(ctx context.Context, in workflows.StageInput) (workflows
 		return workflows.Spent{}, err
 	}
 	request := bus.Request{V: bus.Version, Bundle: in.Bundle, Out: in.Tokens, Encode: encodeRequest(w, s.cfg.Encoder.Precision)}
+	var device time.Duration
 	if w.bundle.Pictures() {
 		err = s.standIn(ctx, in)
 	} else {
 		asking := s.calls.begin(ctx, in.Bundle, 1)
-		err = s.ask(ctx, asking, w, request, in.Clip)
+		device, err = s.ask(ctx, asking, w, request, in.Clip)
 		asking.done()
 	}
 	if err != nil {
@@ -32,7 +33,9 @@ func (s *stages) encode(ctx context.Context, in workflows.StageInput) (workflows
 		return workflows.Spent{}, err
 	}
 	s.tellStage(in.VideoInput, job.StageEncode, 1, 0, 0)
-	return spent(ctx, began), nil
+	took := spent(ctx, began)
+	took.DeviceUS = device.Microseconds()
+	return took, nil
 }
 
 // encodeRequest names the provider that the tokens' key was made for: the worker
@@ -47,16 +50,17 @@ func encodeRequest(w *work, precision string) *bus.EncodeRequest {
 	return r
 }
 
-// ask makes a request, once there is room for it, and waits for its end. Where it
-// failed because its input is gone, that is the error.
-func (s *stages) ask(ctx context.Context, asking *asking, w *work, r bus.Request, input artifact.Key) error {
-	return asking.request(ctx, func() error {
+// ask makes a request, once there is room for it, waits for its end, and returns
+// what a device ran for it. Where it failed because its input is gone, that is the error.
+func (s *stages) ask(ctx context.Context, asking *asking, w *work, r bus.Request, input artifact.Key) (device time.Duration, err error) {
+	err = asking.request(ctx, func() error {
 		if s.cfg.Serve != nil {
 			if err := s.cfg.Serve(ctx, w.spec.Bundle); err != nil {
 				return job.Fail(r.Stage(), job.CapacityNoWorker, "%v", err)
 			}
 		}
-		_, err := s.cfg.Bus.Await(ctx, s.cfg.Store, r, w.spec.Priority, func() {})
+		made, err := s.cfg.Bus.Await(ctx, s.cfg.Store, r, w.spec.Priority, func() {})
+		device = made.Device
 		if err == nil {
 			return nil
 		}
@@ -65,4 +69,5 @@ func (s *stages) ask(ctx context.Context, asking *asking, w *work, r bus.Request
 		}
 		return &settled{err}
 	})
+	return device, err
 }

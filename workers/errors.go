@@ -24,6 +24,12 @@ func (m *missing) Error() string { return fmt.Sprintf("%s is gone", m.key) }
 // is in its way.
 const maxTries = 5
 
+// foreign is what another release of Winnow wrote, and this one cannot read: a worker
+// of that release can.
+type foreign struct{ error }
+
+func (f *foreign) Unwrap() error { return f.error }
+
 // settled is the end of something that was waited for long enough already.
 type settled struct{ error }
 
@@ -40,12 +46,13 @@ func waited(err error) error {
 
 // sealed turns a stage's error into what Temporal is to make of it. It is the
 // one place that decides what is tried again: what a Failure calls retryable
-// and nobody has settled, capacity for as long as the workflow's policy allows,
-// anything else a few times. An error that is no Failure is internal/error. A
+// and nobody has settled, capacity and what is foreign for as long as the workflow's
+// policy allows, anything else a few times. An error that is no Failure is internal/error. A
 // missing artifact is not worth another attempt of this stage, but of the one before.
 func sealed(ctx context.Context, stage job.Stage, err error, attempt int32) error {
 	var gone *missing
 	var over *settled
+	var others *foreign
 	switch {
 	case ctx.Err() != nil:
 		return ctx.Err()
@@ -55,7 +62,7 @@ func sealed(ctx context.Context, stage job.Stage, err error, attempt int32) erro
 		return temporal.NewNonRetryableApplicationError(gone.Error(), workflows.ErrorMissing, nil)
 	}
 	f := brief(job.AsFailure(stage, err))
-	again := f.Retryable && !errors.As(err, &over) && (f.Kind == job.KindCapacity || attempt < maxTries)
+	again := f.Retryable && !errors.As(err, &over) && (f.Kind == job.KindCapacity || attempt < maxTries) || errors.As(err, &others)
 	return temporal.NewApplicationErrorWithOptions(f.Error(), workflows.ErrorFailure,
 		temporal.ApplicationErrorOptions{NonRetryable: !again, Details: []any{f}})
 }

@@ -32,6 +32,8 @@ func TestSealedDecidesWhatIsTriedAgain(t *testing.T) {
 		"capacity waited out":    {&settled{away}, 1, workflows.ErrorFailure, false},
 		"origin waited for":      {waited(fmt.Errorf("decode: %w", paused)), 1, workflows.ErrorFailure, false},
 		"origin unreachable":     {waited(job.Fail(job.StageFetch, job.InputUnreachable, "slow")), 1, workflows.ErrorFailure, true},
+		"of another release":     {fmt.Errorf("x: %w", &foreign{job.Fail(job.StagePrune, job.InternalVersion, "v 2")}), 100, workflows.ErrorFailure, true},
+		"another version":        {job.Fail(job.StagePrune, job.InternalVersion, "v 2"), 1, workflows.ErrorFailure, false},
 		"missing artifact":       {&missing{"v1/s/clip/c"}, 1, workflows.ErrorMissing, false},
 		"missing, deeper inside": {fmt.Errorf("answer: %w", &missing{"v1/s/clip/c"}), 1, workflows.ErrorMissing, false},
 	} {

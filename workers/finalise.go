@@ -105,7 +105,7 @@ func finalStatus(in workflows.FinaliseInput, sum workflows.Summary) workflows.St
 	return workflows.Status{
 		V: workflows.Version, Job: in.Job, State: in.State, Generation: in.Generation,
 		Pages: in.Pages, PagesDone: in.Pages, Items: in.Items, Variants: in.Variants,
-		Tally: sum.Stages, Began: sum.Began, Updated: sum.Ended,
+		Tally: sum.Stages, DeviceUS: in.Progress.DeviceUS, Began: sum.Began, Updated: sum.Ended,
 	}
 }
 

@@ -32,7 +32,11 @@ func (r *rig) saveHistory(t *testing.T, workflowID, file string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(filepath.Join("..", "workflows", "testdata", file), append(text, '\n'), 0o644); err != nil {
+	dir := filepath.Join("..", "workflows", "testdata", "next") // releases before it stay as they are
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, file), append(text, '\n'), 0o644); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -2,9 +2,11 @@ package workers
 
 import (
 	"context"
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 
@@ -13,6 +15,7 @@ import (
 
 	"github.com/winnow-video/winnow/workflows"
 	"github.com/winnow-video/winnow/workflows/bus"
+	"github.com/winnow-video/winnow/workflows/extent"
 	"github.com/winnow-video/winnow/workflows/job"
 	"github.com/winnow-video/winnow/workflows/stack/stacktest"
 )
@@ -156,6 +159,57 @@ func TestPauseStartsNoVideo(t *testing.T) {
 	r.save(t, "paused", 1)
 }
 
+// budgetRig is three videos that take 2 s of a device each, and a budget of 3 s.
+func budgetRig(t *testing.T) *rig {
+	t.Helper()
+	r := newRig(t, startShared(t))
+	for _, name := range []string{"a.mp4", "b.mp4", "c.mp4"} {
+		r.video(t, name, 1)
+	}
+	r.input.Budget = job.Budget{GPUSeconds: 3}
+	r.input.Window = workflows.Window{Videos: 1}
+	r.oracle.start(t)
+	r.start(t)
+	r.follow(t, isState(job.StatePaused))
+	st := r.status(t)
+	if !st.Halted() || st.Reason != "budget.gpu_seconds: 4 of 3 s are spent" || st.DeviceUS != 4e6 || st.Tally.OK != 2 {
+		t.Errorf("state.json = %+v, want it paused by its budget after two videos", st)
+	}
+	return r
+}
+
+func TestBudgetPauses(t *testing.T) {
+	t.Parallel()
+	r := budgetRig(t)
+	steer := workflows.Steer{Budget: &job.Budget{GPUSeconds: 100}}
+	if err := r.temporal.SignalWorkflow(t.Context(), r.id, "", workflows.SignalResume, steer); err != nil {
+		t.Fatal(err)
+	}
+	if result := r.wait(t); result.Tally.OK != 3 || result.Tally.DeviceUS != 6e6 {
+		t.Errorf("result = %+v", result)
+	}
+	r.wantEnds(t, nil)
+	for _, one := range r.read(t, "results.jsonl") {
+		if one.Run.DeviceUS != 2e6 {
+			t.Errorf("%s: %d µs on a device, want 2 s", one.ID, one.Run.DeviceUS)
+		}
+	}
+	r.save(t, "budget", 2)
+}
+
+func TestCancelAtTheBudget(t *testing.T) {
+	t.Parallel()
+	r := budgetRig(t)
+	if err := r.temporal.CancelWorkflow(t.Context(), r.id, ""); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.run.Get(t.Context(), nil); !temporal.IsCanceledError(err) {
+		t.Errorf("error = %v, want canceled", err)
+	}
+	r.wantEnds(t, map[string]job.Code{"c.mp4": job.BudgetSpent})
+	r.save(t, "spent")
+}
+
 func TestCancelAccountsForEveryItem(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, startShared(t))
@@ -222,6 +276,36 @@ func TestRetryAnswersWhatFailed(t *testing.T) {
 	if after, _ := r.oracle.seen(job.StageAnswer); after-before != 1 {
 		t.Errorf("the retry asked %d questions, want 1", after-before)
 	}
+}
+
+func TestAddedLinesAreRun(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, startShared(t))
+	r.video(t, "a.mp4", 2)
+	r.input.Paused = true
+	r.oracle.start(t)
+	r.start(t)
+	r.follow(t, isState(job.StatePaused))
+	submitted := len(r.items)
+	r.video(t, "b.mp4", 1)
+	r.broken(t, "crash.mp4", "not decoded", 1)
+	more := extent.Addition{File: "more.jsonl", Items: r.items[submitted:], Manifest: strings.NewReader("")}
+	if _, _, err := extent.Append(t.Context(), r.store, r.id, extent.Extent{Pages: 1, Items: submitted}, more); err != nil {
+		t.Fatal(err)
+	}
+	r.signal(t, workflows.SignalAdded)
+	r.signal(t, workflows.SignalResume)
+	if result := r.wait(t); result.Tally.OK != 3 || result.Tally.Failed != 1 {
+		t.Errorf("result = %+v", result)
+	}
+	r.wantEnds(t, map[string]job.Code{"crash.mp4": job.InputCrash})
+	if st := r.status(t); st.Pages != 2 || st.PagesDone != 2 || st.Items != 4 {
+		t.Errorf("state.json = %+v", st)
+	}
+	if _, _, err := extent.Append(t.Context(), r.store, r.id, extent.Extent{Pages: 1, Items: submitted}, extent.Addition{Items: questions("late.mp4", 1)}); !errors.Is(err, extent.ErrClosed) {
+		t.Errorf("adding to the finished job: %v, want ErrClosed", err)
+	}
+	r.save(t, "added")
 }
 
 // killRig is four videos on a stack of their own; the answers of the third wait for release.

@@ -44,7 +44,8 @@ func (f *jobFiles) spec(ctx context.Context, id string) (job.Spec, error) {
 	}
 	spec, err := job.ParseSpec(text, string(key))
 	if err != nil {
-		return job.Spec{}, job.Fail(job.StageRecord, job.ConfigInvalid, "%v", err)
+		// Who submitted the job had read it.
+		return job.Spec{}, &foreign{job.Fail(job.StageRecord, job.InternalVersion, "another release of Winnow wrote it: %v", err)}
 	}
 	spec = spec.WithDefaults()
 	f.specs.Add(id, spec)

@@ -10,12 +10,16 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/winnow-video/winnow/infer/tensor"
 	"github.com/winnow-video/winnow/workflows/artifact"
 	"github.com/winnow-video/winnow/workflows/bus"
 	"github.com/winnow-video/winnow/workflows/job"
 )
+
+// deviceTime is what every request is said to have taken.
+const deviceTime = time.Second
 
 // oracle answers inference requests over the real bus by rule instead of by
 // model: tokens are made of the clip's pixels, every answer is B. The program
@@ -102,6 +106,7 @@ func (o *oracle) end(ctx context.Context, t testing.TB, l *bus.Lease) {
 // finish tells the end of a request. A queue that was killed may not hear of
 // it: the request comes back then.
 func (o *oracle) finish(ctx context.Context, t testing.TB, l *bus.Lease, failure *job.Failure) {
+	l.Device = deviceTime
 	err := l.Finish(ctx, failure)
 	if errors.Is(err, bus.ErrUnavailable) {
 		t.Log(err)

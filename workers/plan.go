@@ -17,8 +17,13 @@ const (
 )
 
 // plan groups the open items of a page into videos: items of the same source
-// and span, wherever they stand in the page.
+// and span, wherever they stand in the page. One that has closed, before Temporal
+// lost the job, has none.
 func (s *stages) plan(ctx context.Context, in workflows.PageInput) (workflows.PagePlan, error) {
+	closed, err := s.has(ctx, artifact.PageRecords(in.Job, in.Generation, in.Page))
+	if closed || err != nil {
+		return workflows.PagePlan{}, err
+	}
 	page, err := s.pageOf(ctx, in)
 	if err != nil {
 		return workflows.PagePlan{}, err

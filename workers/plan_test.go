@@ -6,6 +6,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/winnow-video/winnow/workflows"
+	"github.com/winnow-video/winnow/workflows/artifact"
 	"github.com/winnow-video/winnow/workflows/job"
 )
 
@@ -33,6 +34,19 @@ func TestPlanGroupsByVideoAndSpan(t *testing.T) {
 	}
 	if diff := cmp.Diff([][]int{{0, 2}, {1}, {3, 5}, {4}}, linesOf(plan.Videos)); diff != "" {
 		t.Errorf("videos (-want +got):\n%s", diff)
+	}
+}
+
+// A page that has closed is not opened again, in the generation it closed in.
+func TestPlanOfAClosedPage(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t, []job.Item{{ID: "a", Video: "/x"}, {ID: "b", Video: "/y"}}, 1, nil)
+	put(t, d.cfg.Store, artifact.PageRecords(d.run.Job, 0, 0), nil)
+	for page, want := range []int{0, 1} {
+		plan, err := d.plan(t.Context(), workflows.PageInput{Run: d.run, Page: page})
+		if err != nil || len(plan.Videos) != want {
+			t.Errorf("page %d: %v, %v, want %d videos", page, plan.Videos, err, want)
+		}
 	}
 }
 

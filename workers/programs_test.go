@@ -73,7 +73,7 @@ func realRig(t *testing.T) *rig {
 	startInfer(t, infer, devstack.State, dir)
 	ctx, stop := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
-	go func() { ended <- s.serveWith(ctx, t.TempDir(), decode) }()
+	go func() { ended <- s.serveWith(ctx, t.TempDir(), decode, Deployment{}) }()
 	t.Cleanup(func() {
 		stop()
 		if err := <-ended; err != nil {

@@ -32,7 +32,7 @@ import (
 	"github.com/winnow-video/winnow/workflows/stack/stacktest"
 )
 
-var record = flag.Bool("record", false, "write the histories of these jobs to ../workflows/testdata, for its replay test")
+var record = flag.Bool("record", false, "write the histories of these jobs to ../workflows/testdata/next, for its replay test")
 
 func TestMain(m *testing.M) {
 	if os.Getenv(workerEnv) != "" {
@@ -86,17 +86,23 @@ func (s *services) serve(ctx context.Context, dir string) error {
 	if err != nil {
 		return err
 	}
-	return s.serveWith(ctx, dir, decoder)
+	return s.serveWith(ctx, dir, decoder, Deployment{})
 }
 
-func (s *services) serveWith(ctx context.Context, dir, decoder string) error {
+// serveWith runs a worker of a release, whose name it takes.
+func (s *services) serveWith(ctx context.Context, dir, decoder string, release Deployment) error {
 	s3, err := s.s3.Client()
 	if err != nil {
 		return err
 	}
+	name := "worker-under-test"
+	if release.BuildID != "" {
+		name = release.BuildID
+	}
 	return Run(ctx, Config{
 		Temporal: s.temporal, Store: s.store, Bus: s.bus, S3: s3, DecodePath: decoder,
-		StateDir: dir, LocalFiles: true, Name: "worker-under-test", Slots: Slots{Main: 4, Decode: 2},
+		StateDir: dir, LocalFiles: true, Name: name, Slots: Slots{Main: 4, Decode: 2},
+		Deployment: release,
 	})
 }
 

@@ -126,6 +126,7 @@ func (s *stages) workerOf(queue string, fatal chan<- error) (w worker.Worker, er
 		Identity:                     s.cfg.Name,
 		DisableWorkflowWorker:        queue != workflows.QueueMain,
 		WorkerStopTimeout:            s.cfg.Drain,
+		DeploymentOptions:            s.cfg.Deployment.options(),
 		MaxHeartbeatThrottleInterval: beatEvery,
 		OnFatalError:                 func(err error) { fatal <- err },
 		Interceptors:                 []interceptor.WorkerInterceptor{&watching{watch: s.cfg.Watch}},
@@ -161,6 +162,7 @@ func (s *stages) register(w worker.Worker, queue string) {
 
 func (s *stages) registerMain(w worker.ActivityRegistry) {
 	workflows.Tell.Register(w, guard(job.StageRecord, s.tell))
+	workflows.Extend.Register(w, guard(job.StageRecord, s.extend))
 	workflows.Plan.Register(w, guard(job.StageRecord, s.plan))
 	workflows.Locate.Register(w, guard(job.StageFetch, s.locate))
 	workflows.Prune.Register(w, guard(job.StagePrune, s.prune))

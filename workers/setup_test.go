@@ -125,8 +125,8 @@ type silent struct {
 	events []job.Event
 }
 
-func (s *silent) Await(context.Context, artifact.Store, bus.Request, int, func()) (artifact.Ref, error) {
-	return artifact.Ref{}, job.Fail(job.StageAnswer, job.ModelError, "no")
+func (s *silent) Await(context.Context, artifact.Store, bus.Request, int, func()) (bus.Made, error) {
+	return bus.Made{}, job.Fail(job.StageAnswer, job.ModelError, "no")
 }
 
 func (s *silent) Tell(e job.Event) {

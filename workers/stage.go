@@ -17,13 +17,13 @@ const beatEvery = 4 * time.Second
 // versioned is an input that tells its version.
 type versioned interface{ InputVersion() int }
 
-// guard makes an activity of a stage's function: it refuses inputs of another
-// version, heartbeats, and seals the error.
+// guard makes an activity of a stage's function: it leaves inputs of another
+// version to other workers, heartbeats, and seals the error.
 func guard[In versioned, Out any](stage job.Stage, do func(context.Context, In) (Out, error)) func(context.Context, In) (Out, error) {
 	return func(ctx context.Context, in In) (out Out, err error) {
 		defer beat(ctx)()
 		if v := in.InputVersion(); v != workflows.Version {
-			err = job.Fail(stage, job.InternalVersion, "input of version %d, this worker reads version %d", v, workflows.Version)
+			err = &foreign{job.Fail(stage, job.InternalVersion, "input of version %d, this worker reads version %d", v, workflows.Version)}
 		} else {
 			out, err = do(ctx, in)
 		}

@@ -7,6 +7,7 @@ import (
 	"go.temporal.io/sdk/worker"
 	"go.temporal.io/sdk/workflow"
 
+	"github.com/winnow-video/winnow/workflows/extent"
 	"github.com/winnow-video/winnow/workflows/job"
 )
 
@@ -16,17 +17,25 @@ type Activity[In, Out any] string
 // The activities, in the order a job meets them. Every one may be repeated, and
 // finds what an earlier attempt has stored.
 const (
-	Tell     Activity[Status, struct{}]         = "Tell"     // stores state.json and publishes the state
-	Plan     Activity[PageInput, PagePlan]      = "Plan"     // groups a page's open items into videos
-	Locate   Activity[VideoInput, Located]      = "Locate"   // finds the source's identity and what is made of it
-	Decode   Activity[StageInput, Spent]        = "Decode"   // source → clip
-	Encode   Activity[StageInput, Spent]        = "Encode"   // clip → tokens
-	Prune    Activity[StageInput, Items]        = "Prune"    // tokens → kept tokens, every question and variant
-	Answer   Activity[StageInput, Items]        = "Answer"   // kept tokens → replies, at most 16 questions
-	Record   Activity[RecordInput, Tally]       = "Record"   // replies and failures → the video's draft
-	Close    Activity[CloseInput, Tally]        = "Close"    // drafts → the page's records, once
-	Finalise Activity[FinaliseInput, JobResult] = "Finalise" // page records → result files and summary
+	Tell     Activity[Status, struct{}]           = "Tell"     // stores state.json and publishes the state
+	Extend   Activity[ExtendInput, extent.Extent] = "Extend"   // finds lines that were added to the job
+	Plan     Activity[PageInput, PagePlan]        = "Plan"     // groups a page's open items into videos
+	Locate   Activity[VideoInput, Located]        = "Locate"   // finds the source's identity and what is made of it
+	Decode   Activity[StageInput, Spent]          = "Decode"   // source → clip
+	Encode   Activity[StageInput, Spent]          = "Encode"   // clip → tokens
+	Prune    Activity[StageInput, Items]          = "Prune"    // tokens → kept tokens, every question and variant
+	Answer   Activity[StageInput, Items]          = "Answer"   // kept tokens → replies, at most 16 questions
+	Record   Activity[RecordInput, Tally]         = "Record"   // replies and failures → the video's draft
+	Close    Activity[CloseInput, Tally]          = "Close"    // drafts → the page's records, once
+	Finalise Activity[FinaliseInput, JobResult]   = "Finalise" // page records → result files and summary
 )
+
+// ExtendInput is a job that may have been added to.
+type ExtendInput struct {
+	Run
+	Known extent.Extent `json:"known"`
+	Close bool          `json:"close,omitempty"` // let nothing be added any more
+}
 
 // PagePlan is a page's open items by video.
 type PagePlan struct {
@@ -54,6 +63,7 @@ type Spent struct {
 	QueueMS      int64 `json:"queue_ms"` // until a worker took it
 	WorkMS       int64 `json:"work_ms"`
 	BytesFetched int64 `json:"bytes_fetched,omitempty"`
+	DeviceUS     int64 `json:"device_us,omitempty"` // of winnow-infer's device
 	Attempt      int   `json:"attempt"`
 }
 

@@ -5,6 +5,24 @@
 // A Job's pages go in by reference and its record files come out; between them
 // only keys, counts and failures travel. Package control starts Jobs, the
 // packages job, artifact and bus hold the words they are described in.
+//
+// # Changing them while jobs run
+//
+// A Job may run for weeks, begun by one release and ended by another. What a
+// release orders is replayed by all later ones: testdata has a folder of histories
+// for every release, which TestReplay walks, and which are never recorded anew.
+// Those of the next release lie in testdata/next: `go test ./workers -record` writes
+// them, and releasing renames the folder to the release. v0 is from before the first.
+//
+// A change that would order anything else than what a history holds is guarded:
+//   - by the input, where it can be: a field that older inputs lack (JobInput.Budget)
+//     keeps a job to the rules that it began with, and costs no event;
+//   - else by workflow.GetVersion, with a change id that is never used again and the
+//     old branch kept until no history of testdata takes it. Its place is the point
+//     where the old order and the new one part, never the workflow's first line.
+//
+// Activities are not replayed. What they are given may grow by fields that older
+// workers can do without; where they cannot, Version rises.
 package workflows
 
 // Version is the version of every workflow's and activity's input; others are refused.
@@ -26,7 +44,9 @@ const (
 
 // What a running Job listens to.
 const (
-	SignalPause  = "pause"  // no new Video starts
-	SignalResume = "resume" // they start again
+	SignalPause  = "pause"  // no new Video starts; a Steer
+	SignalResume = "resume" // they start again; a Steer
+	SignalAdded  = "added"  // lines were added to its manifest
+	SignalReport = "report" // a Page tells what the budget is spent on; a Report
 	QueryStatus  = "status" // answers a Status
 )

@@ -1,6 +1,8 @@
 package workflows
 
 import (
+	"time"
+
 	"github.com/winnow-video/winnow/workflows/artifact"
 	"github.com/winnow-video/winnow/workflows/job"
 )
@@ -10,11 +12,14 @@ type JobInput struct {
 	Run
 	Pages        int        `json:"pages"`
 	Items        int        `json:"items"`                   // lines of the manifest
+	Parts        int        `json:"parts,omitempty"`         // added to what was submitted, and counted above
 	Variants     int        `json:"variants"`                // pruning settings
-	FailureShare float64    `json:"failure_share,omitempty"` // the job stops above it; 0: never
+	Budget       job.Budget `json:"budget,omitzero"`         // the job pauses at it
+	FailureShare float64    `json:"failure_share,omitempty"` // the job ends above it: of jobs begun before budgets paused jobs; 0: never
 	Retry        []job.Kind `json:"retry,omitempty"`         // what a later generation tries again
 	Window       Window     `json:"window,omitzero"`
 	Paused       bool       `json:"paused,omitempty"`
+	Reason       string     `json:"reason,omitempty"`  // of the pause, where it is the budget's
 	Progress     Progress   `json:"progress,omitzero"` // what continuing as new carries on
 }
 
@@ -43,6 +48,8 @@ type Progress struct {
 	Next  int    `json:"next"`  // pages before it are closed
 	Began string `json:"began"` // RFC 3339, UTC
 	Tally Tally  `json:"tally"`
+
+	DeviceUS int64 `json:"device_us,omitempty"` // microseconds that devices ran for closed pages, in all generations
 }
 
 // PageInput is one page of a job.
@@ -50,9 +57,11 @@ type PageInput struct {
 	Run
 	Page         int        `json:"page"`
 	Retry        []job.Kind `json:"retry,omitempty"`
-	FailureShare float64    `json:"failure_share,omitempty"`
-	Before       Tally      `json:"before,omitzero"` // the job's, when the page began
-	Videos       int        `json:"videos"`          // open at once
+	Budget       job.Budget `json:"budget,omitzero"`
+	FailureShare float64    `json:"failure_share,omitempty"` // as in JobInput
+	Before       Tally      `json:"before,omitzero"`         // the job's, when the page began
+	DeviceUS     int64      `json:"device_us,omitempty"`     // likewise
+	Videos       int        `json:"videos"`                  // open at once
 }
 
 // Ask is one line of a page and the variants wanted of it.
@@ -84,14 +93,24 @@ type Status struct {
 	V          int       `json:"v"`
 	Job        string    `json:"job"`
 	State      job.State `json:"state"`
+	Reason     string    `json:"reason,omitempty"` // which bound of the budget is reached
 	Generation int       `json:"generation"`
 	Pages      int       `json:"pages"`
 	PagesDone  int       `json:"pages_done"`
 	Items      int       `json:"items"`
 	Variants   int       `json:"variants"`
-	Tally      Tally     `json:"tally"`
-	Began      string    `json:"began"`   // RFC 3339, UTC
-	Updated    string    `json:"updated"` // RFC 3339, UTC
+	Tally      Tally     `json:"tally"`               // of this generation
+	DeviceUS   int64     `json:"device_us,omitempty"` // microseconds that devices ran, in all generations
+	Began      string    `json:"began"`               // RFC 3339, UTC
+	Updated    string    `json:"updated"`             // RFC 3339, UTC
+}
+
+// Halted says whether the job is paused by its budget.
+func (s Status) Halted() bool { return s.State == job.StatePaused && s.Reason != "" }
+
+// Spent says which bound of a budget the job has reached; empty where none is.
+func (s Status) Spent(b job.Budget) string {
+	return b.Spent(time.Duration(s.DeviceUS)*time.Microsecond, s.Tally.Ended(), s.Tally.Failed)
 }
 
 // Keys are the artifacts every question of a video shares.

@@ -1,10 +1,8 @@
 package workflows
 
 import (
-	"fmt"
 	"time"
 
-	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/workflow"
 
 	"github.com/winnow-video/winnow/workflows/job"
@@ -13,22 +11,26 @@ import (
 // Job runs the pages of a job and then writes its result files. Canceled, it
 // writes them still, with a record of kind canceled for every open item.
 func Job(ctx workflow.Context, in JobInput) (JobResult, error) {
-	if in.V != Version {
-		return JobResult{}, temporal.NewNonRetryableApplicationError(
-			fmt.Sprintf("job input of version %d: this program reads version %d", in.V, Version), ErrorFailure, nil)
-	}
+	in.known(ctx)
 	j := newRunning(ctx, in)
 	err := workflow.SetQueryHandler(ctx, QueryStatus, func() (Status, error) { return j.status(ctx), nil })
 	if err != nil {
 		return JobResult{}, err
 	}
-	j.window.listen(ctx, j.toggled)
+	j.window.listen(ctx, j.steered)
+	j.hear(ctx)
+	j.expect(ctx)
+	j.weigh(ctx)
 	j.tell(ctx)
-	j.in.Progress.Next = j.window.run(ctx, in.Progress.Next, in.Pages, j.page)
-	if j.hasMore(ctx) {
-		return JobResult{}, j.continueAsNew(ctx)
+	for {
+		j.in.Progress.Next = j.window.run(ctx, j.in.Progress.Next, j.pages, j.page)
+		if j.hasMore(ctx) {
+			return JobResult{}, j.continueAsNew(ctx)
+		}
+		if !j.grown(ctx) {
+			return j.finish(ctx)
+		}
 	}
-	return j.finish(ctx)
 }
 
 // running is a Job between its turns.
@@ -36,9 +38,13 @@ type running struct {
 	in      JobInput
 	window  *window
 	open    map[int]workflow.ChildWorkflowFuture // pages
+	reports map[int]Report                       // the last of each open page
 	started int                                  // pages of this turn
 	done    int                                  // pages closed
 	telling workflow.Mutex                       // so that an old status never replaces a newer one
+
+	added     workflow.ReceiveChannel // signals
+	extending int                     // looks for added lines that go on
 }
 
 func newRunning(ctx workflow.Context, in JobInput) *running {
@@ -47,11 +53,14 @@ func newRunning(ctx workflow.Context, in JobInput) *running {
 		in.Progress.Began = clock(ctx)
 	}
 	j := &running{in: in, done: in.Progress.Next, telling: workflow.NewMutex(ctx)}
-	j.open = map[int]workflow.ChildWorkflowFuture{}
-	j.window = &window{width: in.Window.Pages, paused: in.Paused}
+	j.open, j.reports = map[int]workflow.ChildWorkflowFuture{}, map[int]Report{}
+	j.window = &window{width: in.Window.Pages, paused: in.Paused, reason: in.Reason}
 	j.window.halted = func() bool { return j.overspent() || j.turnOver(ctx) }
 	return j
 }
+
+// pages is how many there are by now.
+func (j *running) pages() int { return j.in.Pages }
 
 // page runs one page. What a failed one leaves open, finish accounts for.
 func (j *running) page(ctx workflow.Context, i int) {
@@ -61,30 +70,41 @@ func (j *running) page(ctx workflow.Context, i int) {
 	var tally Tally
 	if j.open[i].Get(ctx, &tally) == nil {
 		j.in.Progress.Tally = j.in.Progress.Tally.Plus(tally)
+		j.in.Progress.DeviceUS += tally.DeviceUS
+	} else {
+		j.in.Progress.DeviceUS += j.reports[i].Tally.DeviceUS
 	}
 	delete(j.open, i)
+	delete(j.reports, i)
 	j.done++
+	j.weigh(ctx)
 	j.tell(ctx)
 }
 
 func (j *running) pageInput(i int) PageInput {
 	return PageInput{
-		Run: j.in.Run, Page: i, Retry: j.in.Retry, FailureShare: j.in.FailureShare,
-		Before: j.in.Progress.Tally, Videos: j.in.Window.Videos,
+		Run: j.in.Run, Page: i, Retry: j.in.Retry, Budget: j.in.Budget, FailureShare: j.in.FailureShare,
+		Before: j.in.Progress.Tally, DeviceUS: j.device().Microseconds(), Videos: j.in.Window.Videos,
 	}
 }
 
-// toggled passes a pause or resume on to the open pages. One that closes
-// meanwhile no longer needs it.
-func (j *running) toggled(ctx workflow.Context) {
-	signal := SignalResume
-	if j.window.paused {
-		signal = SignalPause
+// steered takes a pause or resume, unless the budget that comes with it is spent already.
+func (j *running) steered(ctx workflow.Context, s Steer) {
+	if s.Budget != nil {
+		j.in.Budget = *s.Budget
 	}
-	for _, i := range workflow.DeterministicKeys(j.open) {
-		_ = j.open[i].SignalChildWorkflow(ctx, signal, nil).Get(ctx, nil)
-	}
+	j.steerPages(ctx)
+	j.weigh(ctx)
 	j.tell(ctx)
+}
+
+// steerPages passes a pause or resume on to the open pages. One that closes
+// meanwhile no longer needs it.
+func (j *running) steerPages(ctx workflow.Context) {
+	signal, steer := j.window.steer(j.in.Budget)
+	for _, i := range workflow.DeterministicKeys(j.open) {
+		_ = j.open[i].SignalChildWorkflow(ctx, signal, steer).Get(ctx, nil)
+	}
 }
 
 func (j *running) overspent() bool {
@@ -99,19 +119,25 @@ func (j *running) hasMore(ctx workflow.Context) bool {
 	return j.in.Progress.Next < j.in.Pages && ctx.Err() == nil && !j.overspent()
 }
 
-// continueAsNew starts the next turn, after the signals of this one were heard.
+// continueAsNew starts the next turn, after the signals of this one were heard. Where
+// workers are versioned, the release that is current then takes it.
 func (j *running) continueAsNew(ctx workflow.Context) error {
-	if err := workflow.Await(ctx, j.window.heard); err != nil {
+	if err := workflow.Await(ctx, j.heard); err != nil {
 		return err
 	}
-	j.in.Paused = j.window.paused
-	return workflow.NewContinueAsNewError(ctx, JobType, j.in)
+	j.in.Paused, j.in.Reason = j.window.paused, j.window.reason
+	options := workflow.ContinueAsNewErrorOptions{InitialVersioningBehavior: workflow.ContinueAsNewVersioningBehaviorAutoUpgrade}
+	return workflow.NewContinueAsNewErrorWithOptions(ctx, options, JobType, j.in)
+}
+
+func (j *running) heard() bool {
+	return j.window.heard() && j.added.Len() == 0 && j.extending == 0
 }
 
 // finish writes the files, also where the job was canceled.
 func (j *running) finish(ctx workflow.Context) (JobResult, error) {
 	canceled := ctx.Err()
-	in := FinaliseInput{JobInput: j.in, State: job.StateFinished, Open: openCode(ctx, j.overspent())}
+	in := FinaliseInput{JobInput: j.in, State: job.StateFinished, Open: j.window.openCode(ctx, j.overspent())}
 	if canceled != nil {
 		in.State = job.StateCanceled
 	}
@@ -136,14 +162,10 @@ func (j *running) tell(ctx workflow.Context) {
 }
 
 func (j *running) status(ctx workflow.Context) Status {
-	state := job.StateRunning
-	if j.window.paused {
-		state = job.StatePaused
-	}
 	return Status{
-		V: Version, Job: j.in.Job, State: state, Generation: j.in.Generation,
+		V: Version, Job: j.in.Job, State: j.state(), Reason: j.window.reason, Generation: j.in.Generation,
 		Pages: j.in.Pages, PagesDone: j.done, Items: j.in.Items, Variants: j.in.Variants,
-		Tally: j.in.Progress.Tally, Began: j.in.Progress.Began, Updated: clock(ctx),
+		Tally: j.tally(), DeviceUS: j.device().Microseconds(), Began: j.in.Progress.Began, Updated: clock(ctx),
 	}
 }
 

@@ -6,23 +6,32 @@ import (
 
 // Page runs the videos of one page and then writes its records, once.
 func Page(ctx workflow.Context, in PageInput) (Tally, error) {
+	in.known(ctx)
 	p := &page{in: in, window: &window{width: in.Videos}}
 	p.window.halted = p.overspent
-	p.window.listen(ctx, func(workflow.Context) {})
+	p.window.listen(ctx, p.steered)
+	p.account(ctx)
 	plan, err := Plan.here(ctx, in)
 	if err != nil {
 		return Tally{}, err
 	}
-	p.window.run(ctx, 0, len(plan.Videos), func(ctx workflow.Context, i int) {
+	p.window.run(ctx, 0, upTo(len(plan.Videos)), func(ctx workflow.Context, i int) {
 		p.video(ctx, VideoInput{Run: in.Run, Page: in.Page, Video: i, Asks: plan.Videos[i]})
 	})
 	return p.close(ctx)
 }
 
 type page struct {
-	in     PageInput
-	window *window
-	tally  Tally // of the videos that closed
+	in       PageInput
+	window   *window
+	tally    Tally // of the videos that closed
+	reported Report
+}
+
+func (p *page) steered(_ workflow.Context, s Steer) {
+	if s.Budget != nil {
+		p.in.Budget = *s.Budget
+	}
 }
 
 func (p *page) overspent() bool {
@@ -36,13 +45,14 @@ func (p *page) video(ctx workflow.Context, in VideoInput) {
 	ctx = workflow.WithChildOptions(ctx, child(in.id()))
 	if workflow.ExecuteChildWorkflow(ctx, VideoType, in).Get(ctx, &tally) == nil {
 		p.tally = p.tally.Plus(tally)
+		p.weigh()
 	}
 }
 
 // close takes the counts from the records written, the rest from the videos.
 func (p *page) close(ctx workflow.Context) (Tally, error) {
 	settled, _ := workflow.NewDisconnectedContext(ctx)
-	written, err := Close.untilDone(settled, CloseInput{PageInput: p.in, Open: openCode(ctx, p.overspent())})
+	written, err := Close.untilDone(settled, CloseInput{PageInput: p.in, Open: p.window.openCode(ctx, p.overspent())})
 	if ctx.Err() != nil {
 		return Tally{}, ctx.Err()
 	}

@@ -10,18 +10,29 @@ import (
 	"github.com/winnow-video/winnow/workflows"
 )
 
-// TestReplay runs today's workflows over yesterday's histories: testdata holds
-// jobs that finished with failures, that were paused and that were canceled, as
-// a real server kept them. A change that fails here breaks jobs in flight.
-// Where that is meant, `go test ./workers -record` writes new ones.
+// TestReplay runs today's workflows over the histories of every release: each
+// folder of testdata holds those of one, as a real server kept them. A change that
+// fails here breaks jobs in flight; see the package's comment for what to do.
 func TestReplay(t *testing.T) {
 	t.Parallel()
-	files, err := filepath.Glob("testdata/*.json")
-	if err != nil || len(files) == 0 {
-		t.Fatalf("histories: %v, %v", files, err)
+	releases, err := filepath.Glob("testdata/*")
+	if err != nil || len(releases) == 0 {
+		t.Fatalf("releases: %v, %v", releases, err)
 	}
+	for _, release := range releases {
+		for _, kind := range []string{"job", "page", "video-*"} {
+			files, err := filepath.Glob(filepath.Join(release, "*-"+kind+".json"))
+			if err != nil || len(files) == 0 {
+				t.Errorf("%s has no history of a %s: %v", release, kind, err)
+			}
+			replay(t, files)
+		}
+	}
+}
+
+func replay(t *testing.T, files []string) {
 	for _, file := range files {
-		t.Run(filepath.Base(file), func(t *testing.T) {
+		t.Run(file, func(t *testing.T) {
 			t.Parallel()
 			r := worker.NewWorkflowReplayer()
 			r.RegisterWorkflowWithOptions(workflows.Job, workflow.RegisterOptions{Name: workflows.JobType})

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"path"
 
+	"go.temporal.io/sdk/workflow"
+
 	"github.com/winnow-video/winnow/workflows/artifact"
 )
 
@@ -17,6 +19,16 @@ type Run struct {
 
 // InputVersion is the version of an input that begins with this Run.
 func (r Run) InputVersion() int { return r.V }
+
+// known has a workflow of a version that this program does not read wait for a worker
+// that does: a workflow task that panics is tried again, by any worker, and nothing
+// else happens. control.Jobs.Hold tells the reason to people.
+func (r Run) known(ctx workflow.Context) {
+	if r.V != Version {
+		panic(fmt.Sprintf("%s: input of version %d, and this worker reads version %d: it waits for a worker of the Winnow that began it",
+			workflow.GetInfo(ctx).WorkflowType.Name, r.V, Version))
+	}
+}
 
 // JobWorkflowID is the id a Job's workflow runs under, in every generation.
 func JobWorkflowID(job string) string { return job }

@@ -11,6 +11,7 @@ type Tally struct {
 	Cached       Cached           `json:"cached,omitzero"`
 	Timing       job.Timing       `json:"timing_ms"` // summed over videos; stages of different videos overlap
 	BytesFetched int64            `json:"bytes_fetched"`
+	DeviceUS     int64            `json:"device_us,omitempty"` // microseconds that winnow-infer's device ran
 }
 
 // Cached counts what an earlier run had made.
@@ -43,6 +44,7 @@ func (t Tally) Plus(o Tally) Tally {
 	t.Cached = t.Cached.plus(o.Cached)
 	t.Timing = plusTiming(t.Timing, o.Timing)
 	t.BytesFetched += o.BytesFetched
+	t.DeviceUS += o.DeviceUS
 	return t
 }
 

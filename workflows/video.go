@@ -15,6 +15,7 @@ const maxAnswers = 16
 // Video takes one video and its questions through the stages and stores their
 // records as a draft. A failed stage is the typed failure of exactly its items.
 func Video(ctx workflow.Context, in VideoInput) (Tally, error) {
+	in.known(ctx)
 	v := &video{in: in, began: workflow.Now(ctx)}
 	stage, err := v.walkAgain(ctx)
 	tally, recordErr := v.record(ctx, stage, err)
@@ -103,7 +104,7 @@ func (v *video) answerAll(ctx workflow.Context) error {
 	var failed error
 	w := &window{width: len(v.in.Asks), halted: func() bool { return false }}
 	groups, pruned := chunks(v.in.Asks, maxAnswers), v.failed
-	w.run(ctx, 0, len(groups), func(ctx workflow.Context, i int) {
+	w.run(ctx, 0, upTo(len(groups)), func(ctx workflow.Context, i int) {
 		in := v.stage(groups[i])
 		in.Except = failedOf(groups[i], pruned)
 		items, err := Answer.on(ctx, QueueCall, in)
@@ -141,6 +142,7 @@ func (v *video) stage(asks []Ask) StageInput {
 func (v *video) spent(s Spent) {
 	v.run.Timing.Queue += s.QueueMS
 	v.run.BytesFetched += s.BytesFetched
+	v.run.DeviceUS += s.DeviceUS
 	v.run.Attempts = max(v.run.Attempts, s.Attempt)
 }
 
@@ -161,6 +163,7 @@ func (v *video) account(t Tally) Tally {
 	t.Videos = 1
 	t.Timing = v.run.Timing
 	t.BytesFetched = v.run.BytesFetched
+	t.DeviceUS = v.run.DeviceUS
 	t.Cached = Cached{
 		Clips: count(v.run.Cache.Clip), Tokens: count(v.run.Cache.Tokens), Answers: len(v.cached),
 	}

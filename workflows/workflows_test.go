@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -16,6 +17,7 @@ import (
 	"go.temporal.io/sdk/workflow"
 
 	"github.com/winnow-video/winnow/workflows"
+	"github.com/winnow-video/winnow/workflows/extent"
 	"github.com/winnow-video/winnow/workflows/job"
 )
 
@@ -28,6 +30,7 @@ type script struct {
 	located  workflows.Located
 	decode   func(attempt int) error
 	encode   func(attempt int) error
+	extend   func(workflows.ExtendInput) extent.Extent
 	answered []int // questions of each Answer
 	recorded []workflows.RecordInput
 	closed   []workflows.CloseInput
@@ -69,6 +72,13 @@ func run(s *script, env *testsuite.TestWorkflowEnvironment) {
 		s.statuses = append(s.statuses, st)
 		return struct{}{}, nil
 	})
+	workflows.Extend.Register(env, func(_ context.Context, in workflows.ExtendInput) (extent.Extent, error) {
+		s.note("Extend")
+		if s.extend == nil {
+			return in.Known, nil
+		}
+		return s.extend(in), nil
+	})
 	workflows.Plan.Register(env, func(context.Context, workflows.PageInput) (workflows.PagePlan, error) {
 		s.note("Plan")
 		return s.plan, nil
@@ -87,7 +97,7 @@ func run(s *script, env *testsuite.TestWorkflowEnvironment) {
 	workflows.Encode.Register(env, func(context.Context, workflows.StageInput) (workflows.Spent, error) {
 		n := s.note("Encode")
 		if s.encode == nil {
-			return workflows.Spent{WorkMS: 7, Attempt: 1}, nil
+			return workflows.Spent{WorkMS: 7, DeviceUS: 3e6, Attempt: 1}, nil
 		}
 		return workflows.Spent{}, s.encode(n)
 	})
@@ -282,6 +292,43 @@ func TestJobRunsEveryPage(t *testing.T) {
 	}
 }
 
+// What was added is run, also where the job learns of it only when all else is done.
+func TestJobRunsWhatWasAdded(t *testing.T) {
+	t.Parallel()
+	s := &script{written: workflows.Tally{OK: 3}}
+	s.extend = func(in workflows.ExtendInput) extent.Extent {
+		e := in.Known
+		switch {
+		case !in.Close: // at the signal
+			e = extent.Extent{Pages: 3, Items: 9, Parts: 1}
+		case e.Parts == 1: // at the end: one more that no signal told of
+			e = extent.Extent{Pages: 4, Items: 12, Parts: 2}
+		default:
+			e.Closed = true
+		}
+		return e
+	}
+	env := newEnv()
+	run(s, env)
+	in := jobInput(2)
+	in.Paused = true
+	env.RegisterDelayedCallback(func() { env.SignalWorkflow(workflows.SignalAdded, nil) }, time.Minute)
+	env.RegisterDelayedCallback(func() {
+		if st := queryStatus(t, env); st.Pages != 3 || st.Items != 9 {
+			t.Errorf("status = %+v, want 3 pages", st)
+		}
+		env.SignalWorkflow(workflows.SignalResume, nil)
+	}, time.Hour)
+	env.ExecuteWorkflow(workflows.JobType, in)
+	var got workflows.JobResult
+	if err := env.GetWorkflowResult(&got); err != nil {
+		t.Fatal(err)
+	}
+	if got.Tally.OK != 12 || s.final[0].Pages != 4 || s.final[0].Items != 12 || s.times("Extend") != 3 {
+		t.Errorf("result = %+v, finalised with %+v, calls %v", got, s.final[0], s.calls)
+	}
+}
+
 func TestJobContinuesAsNewBetweenPages(t *testing.T) {
 	t.Parallel()
 	s := &script{}
@@ -350,6 +397,99 @@ func TestCanceledJobFinalises(t *testing.T) {
 	}
 }
 
+// budgeted is a job of two pages of ten videos that take 3 s of a device each.
+func budgeted(b job.Budget) (*script, workflows.JobInput) {
+	s := &script{written: workflows.Tally{OK: 10}, tally: workflows.Tally{OK: 1}}
+	for range 10 {
+		s.plan.Videos = append(s.plan.Videos, asks(1))
+	}
+	in := jobInput(2)
+	in.Budget = b
+	in.Window = workflows.Window{Pages: 1, Videos: 1}
+	return s, in
+}
+
+func queryStatus(t *testing.T, env *testsuite.TestWorkflowEnvironment) workflows.Status {
+	t.Helper()
+	value, err := env.QueryWorkflow(workflows.QueryStatus)
+	var st workflows.Status
+	if err != nil || value.Get(&st) != nil {
+		t.Fatal(err)
+	}
+	return st
+}
+
+func TestJobPausesAtItsBudget(t *testing.T) {
+	t.Parallel()
+	s, in := budgeted(job.Budget{Money: 1, PricePerGPUHour: 600}) // 6 s
+	env := newEnv()
+	run(s, env)
+	env.RegisterDelayedCallback(func() {
+		if n := s.times("Record"); n != 2 {
+			t.Errorf("%d videos ran, want 2: they cost what there is", n)
+		}
+		st := queryStatus(t, env)
+		if !st.Halted() || st.Reason != "budget.money: 1 of 1 is spent (6 GPU seconds)" || st.DeviceUS != 6e6 || st.Tally.OK != 2 {
+			t.Errorf("status = %+v, want it paused by its budget", st)
+		}
+		env.SignalWorkflow(workflows.SignalResume, workflows.Steer{Budget: &job.Budget{GPUSeconds: 32}})
+	}, time.Hour)
+	env.RegisterDelayedCallback(func() {
+		st := queryStatus(t, env)
+		if n := s.times("Record"); n != 11 || !st.Halted() || st.PagesDone != 1 || st.DeviceUS != 33e6 {
+			t.Errorf("%d videos ran, status = %+v; want it paused again after 11, in the second page", n, st)
+		}
+		env.SignalWorkflow(workflows.SignalResume, workflows.Steer{Budget: &job.Budget{}})
+	}, 2*time.Hour)
+	env.ExecuteWorkflow(workflows.JobType, in)
+	var got workflows.JobResult
+	if err := env.GetWorkflowResult(&got); err != nil {
+		t.Fatal(err)
+	}
+	if got.State != job.StateFinished || got.Tally.OK != 20 || got.Tally.DeviceUS != 60e6 {
+		t.Errorf("result = %+v", got)
+	}
+}
+
+// A job that reaches its budget with its last video is finished, never paused.
+func TestBudgetReachedAtTheEnd(t *testing.T) {
+	t.Parallel()
+	s, in := budgeted(job.Budget{GPUSeconds: 60})
+	env := newEnv()
+	run(s, env)
+	env.ExecuteWorkflow(workflows.JobType, in)
+	if err := env.GetWorkflowError(); err != nil {
+		t.Fatal(err)
+	}
+	for _, st := range s.statuses {
+		if st.State == job.StatePaused {
+			t.Errorf("told %+v", st)
+		}
+	}
+}
+
+func TestJobPausesAtItsFailureShare(t *testing.T) {
+	t.Parallel()
+	s, in := budgeted(job.Budget{FailureShare: 0.5})
+	s.tally, s.written = workflows.Tally{Failed: 10}, workflows.Tally{Failed: 100}
+	env := newEnv()
+	run(s, env)
+	env.RegisterDelayedCallback(func() {
+		if st := queryStatus(t, env); !st.Halted() || st.Tally.Failed < 20 || st.Tally.Failed > 40 {
+			t.Errorf("status = %+v, want it paused soon after 20 failures", st)
+		}
+		env.CancelWorkflow()
+	}, time.Hour)
+	env.ExecuteWorkflow(workflows.JobType, in)
+	if err := env.GetWorkflowError(); !temporal.IsCanceledError(err) {
+		t.Fatalf("error = %v, want canceled", err)
+	}
+	if s.closed[0].Open != job.BudgetSpent || s.final[0].Open != job.BudgetSpent || s.final[0].State != job.StateCanceled {
+		t.Errorf("the open items end as %s and %s", s.closed[0].Open, s.final[0].Open)
+	}
+}
+
+// A job that began when a failure share still ended jobs ends by it.
 func TestJobStopsAtItsFailureShare(t *testing.T) {
 	t.Parallel()
 	s := &script{tally: workflows.Tally{Failed: 10}, written: workflows.Tally{Failed: 100}}
@@ -373,14 +513,26 @@ func TestJobStopsAtItsFailureShare(t *testing.T) {
 	}
 }
 
-func TestJobRefusesAnotherVersion(t *testing.T) {
+// No workflow begins with an input of another version: what panics waits for another worker.
+func TestAnotherVersionIsNotBegun(t *testing.T) {
 	t.Parallel()
-	env := newEnv()
-	run(&script{}, env)
-	in := jobInput(1)
-	in.V = workflows.Version + 1
-	env.ExecuteWorkflow(workflows.JobType, in)
-	if err := env.GetWorkflowError(); err == nil {
-		t.Fatal("accepted")
+	other := newRun()
+	other.V = workflows.Version + 1
+	for kind, in := range map[string]any{
+		workflows.JobType:   workflows.JobInput{Run: other, Pages: 1},
+		workflows.PageType:  workflows.PageInput{Run: other},
+		workflows.VideoType: workflows.VideoInput{Run: other, Asks: asks(1)},
+	} {
+		s := &script{}
+		env := newEnv()
+		run(s, env)
+		env.ExecuteWorkflow(kind, in)
+		var panicked *temporal.PanicError
+		if err := env.GetWorkflowError(); !errors.As(err, &panicked) || !strings.Contains(err.Error(), kind+": input of version 2") {
+			t.Errorf("%s: %v, want a panic that names the version", kind, err)
+		}
+		if len(s.calls)+len(s.statuses) > 0 {
+			t.Errorf("%s: ran %v", kind, s.calls)
+		}
 	}
 }

@@ -273,12 +273,22 @@ func (r *rig) question(t *testing.T, name string, value float32) bus.Request {
 // ask asks for objects, all at once; the returned function waits for their ends.
 func (r *rig) ask(t *testing.T, requests ...bus.Request) (ends func() []error) {
 	t.Helper()
-	errs := make([]error, len(requests))
+	ended := r.askTimed(t, requests...)
+	return func() []error { _, errs := ended(); return errs }
+}
+
+// askTimed tells what the device ran for each, too.
+func (r *rig) askTimed(t *testing.T, requests ...bus.Request) (ends func() ([]time.Duration, []error)) {
+	t.Helper()
+	errs, device := make([]error, len(requests)), make([]time.Duration, len(requests))
 	var group sync.WaitGroup
 	for i, request := range requests {
-		group.Go(func() { _, errs[i] = r.bus.Await(t.Context(), r.store, request, 1, func() {}) })
+		group.Go(func() {
+			made, err := r.bus.Await(t.Context(), r.store, request, 1, func() {})
+			device[i], errs[i] = made.Device, err
+		})
 	}
-	return func() []error { group.Wait(); return errs }
+	return func() ([]time.Duration, []error) { group.Wait(); return device, errs }
 }
 
 // raw is the queue without Winnow.

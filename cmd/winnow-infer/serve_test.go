@@ -94,6 +94,23 @@ func TestMadeElsewhere(t *testing.T) {
 	}
 }
 
+// What the device ran for a request is told with its end: something of what is made,
+// nothing of what was there.
+func TestDeviceTimeIsTold(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.serve(t)
+	encode, answer := r.clip(t, "clip", 5), r.question(t, "question", 0.5)
+	for _, again := range []bool{false, true} {
+		device, errs := r.askTimed(t, encode, answer)()
+		for i, took := range device {
+			if errs[i] != nil || (took > 0) == again {
+				t.Errorf("request %d, again %v: %v on the device, %v", i, again, took, errs[i])
+			}
+		}
+	}
+}
+
 func (r *rig) reply(t *testing.T, key artifact.Key) job.Reply {
 	t.Helper()
 	body, err := r.store.Get(t.Context(), key)

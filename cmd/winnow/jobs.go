@@ -10,6 +10,7 @@ import (
 	"github.com/goccy/go-yaml"
 	"github.com/spf13/cobra"
 
+	"github.com/winnow-video/winnow/workflows"
 	"github.com/winnow-video/winnow/workflows/control"
 	"github.com/winnow-video/winnow/workflows/job"
 )
@@ -42,7 +43,7 @@ func (a *app) list(ctx context.Context, s *session, asJSON bool) error {
 			continue
 		}
 		st := one.Status
-		t.AppendRow([]any{one.Name, st.State, st.Tally.OK, st.Tally.Failed, st.Items * st.Variants, st.Updated})
+		t.AppendRow([]any{one.Name, stateText(st), st.Tally.OK, st.Tally.Failed, st.Items * st.Variants, st.Updated})
 	}
 	if !asJSON {
 		t.Render()
@@ -50,7 +51,16 @@ func (a *app) list(ctx context.Context, s *session, asJSON bool) error {
 	return nil
 }
 
-const showLong = `Show a job: its settings, state and sums.
+// stateText is a job's state, with what paused it.
+func stateText(st workflows.Status) string {
+	if st.Halted() {
+		return string(st.State) + " by its budget"
+	}
+	return string(st.State)
+}
+
+const showLong = `Show a job: its settings, state and sums, and what is in its way: a workflow that no worker
+can run, or one that Temporal has lost.
 
 With --item, print that item's records as JSON lines instead. With --heatmap-out as
 well, draw what pruning saw: relevance in colour over the frames that were looked at,
@@ -80,20 +90,32 @@ func (a *app) showCommand() *cobra.Command {
 			if asJSON {
 				return json.NewEncoder(a.out).Encode(one)
 			}
-			return a.show(s, one)
+			return a.show(ctx, s, one)
 		})(c, args)
 	}
 	return c
 }
 
-func (a *app) show(s *session, one control.Job) error {
+func (a *app) show(ctx context.Context, s *session, one control.Job) error {
 	spec, err := yaml.Marshal(one.Spec)
 	if err != nil {
 		return err
 	}
 	st := one.Status
-	fmt.Fprintf(a.out, "%s: %s, generation %d, %d of %d pages closed, %d ok, %d failed of %d records\n\n%s",
-		one.Name, st.State, st.Generation, st.PagesDone, st.Pages, st.Tally.OK, st.Tally.Failed, st.Items*st.Variants, spec)
+	fmt.Fprintf(a.out, "%s: %s, generation %d, %d of %d pages closed, %d ok, %d failed of %d records\n",
+		one.Name, st.State, st.Generation, st.PagesDone, st.Pages, st.Tally.OK, st.Tally.Failed, st.Items*st.Variants)
+	if st.Reason != "" {
+		fmt.Fprintln(a.out, st.Reason)
+	}
+	if one.Summary == nil {
+		if hold, err := s.jobs.Hold(ctx, one.ID); err == nil && hold.Reason != "" {
+			fmt.Fprintln(a.out, "held up:", hold.Reason)
+		}
+	}
+	if st.DeviceUS > 0 {
+		fmt.Fprintln(a.out, "devices:", deviceText(st.DeviceUS, one.Spec.Budget))
+	}
+	fmt.Fprintf(a.out, "\n%s", spec)
 	if one.Summary != nil {
 		a.printSummary(s, one)
 	}
@@ -102,13 +124,16 @@ func (a *app) show(s *session, one control.Job) error {
 
 func (a *app) watchCommand() *cobra.Command {
 	return &cobra.Command{
-		Use: "watch JOB", Short: "Follow a running job", Args: exactArgs("JOB"),
+		Use: "watch JOB", Short: "Follow a job until it is over or its budget has paused it", Args: exactArgs("JOB"),
 		RunE: a.withJob(func(ctx context.Context, s *session, id job.ID) error {
-			done, err := a.follow(ctx, s, id, 0)
+			done, err := a.attend(ctx, s, id)
 			if err != nil {
 				return a.interrupted(ctx, id, err)
 			}
-			if done.Summary != nil {
+			switch {
+			case done.Status.Halted():
+				return halted(done)
+			case done.Summary != nil:
 				a.printSummary(s, done)
 				return jobExit(done)
 			}
@@ -118,7 +143,8 @@ func (a *app) watchCommand() *cobra.Command {
 }
 
 const resultsLong = `Print a job's records as JSON lines, in manifest order, the newest of every item and
-variant. Works while the job runs: pages that have closed are printed.`
+variant. Works while the job runs: pages that have closed are printed; of a paused job also what
+open pages have so far.`
 
 func (a *app) resultsCommand() *cobra.Command {
 	var status, variant string
@@ -184,7 +210,7 @@ func (a *app) retryCommand() *cobra.Command {
 				return nil
 			}
 			a.tell(fmt.Sprintf("job %s: trying %d %s again", id, n, plural(n, "record")))
-			done, err := a.follow(ctx, s, id, 0)
+			done, err := a.attend(ctx, s, id)
 			if err != nil {
 				return a.interrupted(ctx, id, err)
 			}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/winnow-video/winnow/workflows/control"
 	"github.com/winnow-video/winnow/workflows/job"
+	"github.com/winnow-video/winnow/workflows/wait"
 )
 
 // barStages are the stages that are drawn, and what they count.
@@ -29,7 +31,51 @@ func (a *app) follow(ctx context.Context, s *session, id job.ID, videos int) (co
 		view = newBars(a, videos)
 	}
 	defer view.close()
-	return s.jobs.Watch(ctx, id, view.show)
+	watching, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	go a.mind(watching, s, id, stop)
+	one, err := s.jobs.Watch(watching, id, view.show)
+	var ended *endedError
+	if errors.As(context.Cause(watching), &ended) && ctx.Err() == nil {
+		return one, ended
+	}
+	return one, err
+}
+
+// mindEvery is how often who follows a job looks whether something is in its way.
+const mindEvery = 10 * time.Second
+
+// endedError says that nothing happens to a job any more, and what to do.
+type endedError struct{ reason string }
+
+func (e *endedError) Error() string { return e.reason }
+
+// mind says what is in a job's way, each thing once, and stops following one whose
+// workflow has ended before its time: seen twice, for one that is over tells it first.
+func (a *app) mind(ctx context.Context, s *session, id job.ID, stop context.CancelCauseFunc) {
+	var last control.Hold
+	for wait.Sleep(ctx, mindEvery) == nil {
+		hold, err := s.jobs.Hold(ctx, id)
+		if err != nil {
+			continue // Temporal is away: it comes back
+		}
+		switch {
+		case hold.Ended && hold == last:
+			stop(&endedError{hold.Reason})
+		case hold.Reason != "" && hold != last && !hold.Ended:
+			a.tell("held up: " + hold.Reason)
+		}
+		last = hold
+	}
+}
+
+// attend follows a job that others may run, and says first what it waits for.
+func (a *app) attend(ctx context.Context, s *session, id job.ID) (control.Job, error) {
+	one, err := s.jobs.Show(ctx, id)
+	if err == nil && one.Summary == nil && !one.Status.Halted() {
+		a.tellWaiting(ctx, s, id)
+	}
+	return a.follow(ctx, s, id, 0)
 }
 
 // bars draws one bar per stage.

@@ -34,6 +34,9 @@ func (a *app) report(ctx context.Context, s *session, done control.Job, asJSON b
 	if err != nil {
 		return err
 	}
+	if done.Status.Halted() {
+		return halted(done)
+	}
 	if done.Summary == nil {
 		return fmt.Errorf("job %s is %s, but has no summary.json: `winnow resume %s` writes it", done.ID, done.Status.State, done.ID)
 	}
@@ -42,6 +45,11 @@ func (a *app) report(ctx context.Context, s *session, done control.Job, asJSON b
 	}
 	a.printSummary(s, done)
 	return errors.Join(a.printFailures(ctx, s, done), jobExit(done))
+}
+
+// halted is the error of a job that its budget has paused.
+func halted(done control.Job) error {
+	return &control.SpentError{Job: done.ID, Reason: done.Status.Reason}
 }
 
 // printFailures prints how many items failed with each code, and what one of them said.
@@ -163,7 +171,7 @@ func (a *app) printSummary(s *session, done control.Job) {
 	for _, v := range sum.Variants {
 		a.printVariant(v, len(sum.Variants) > 1)
 	}
-	a.printStages(sum)
+	a.printStages(sum, done.Spec.Budget)
 	fmt.Fprintf(a.out, "results: %s; print them with `winnow results %s`\n", a.resultsPlace(s, done.Name), done.Name)
 }
 
@@ -201,7 +209,7 @@ func (a *app) printVariant(v workflows.Variant, named bool) {
 }
 
 // printStages prints what the stages took, and what needed no work.
-func (a *app) printStages(sum *workflows.Summary) {
+func (a *app) printStages(sum *workflows.Summary, budget job.Budget) {
 	t := sum.Stages.Timing
 	videos := max(1, sum.Stages.Videos)
 	parts := []string{}
@@ -212,6 +220,9 @@ func (a *app) printStages(sum *workflows.Summary) {
 		parts = append(parts, fmt.Sprintf("%s %.2f s", stage.name, float64(stage.ms)/1000/float64(videos)))
 	}
 	fmt.Fprintf(a.out, "wall time: %s; a video took, waiting in queues included: %s\n", span(sum), strings.Join(parts, ", "))
+	if sum.Stages.DeviceUS > 0 {
+		fmt.Fprintln(a.out, "devices:", deviceText(sum.Stages.DeviceUS, budget))
+	}
 	c := sum.Stages.Cached
 	if c.Clips+c.Tokens+c.Answers > 0 {
 		fmt.Fprintf(a.out, "answered from cached artifacts: tokens of %d of %d videos, %d of %d answers\n",

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -18,17 +19,21 @@ has closed, and every artifact. Where Temporal knows nothing of it (its database
 this is another cluster), it is started from there. Pages that had closed are not opened again,
 and what was stored is found: no finished encode is repeated.
 
---from names the job by its place, s3://BUCKET/jobs/ID; the bucket must be this stack's.`
+--from names the job by its place, s3://BUCKET/jobs/ID; the bucket must be this stack's.
+
+A job that its budget has paused wants a larger one: --budget-… changes the bounds that are given
+and keeps the others; 0 lifts one.`
 
 func (a *app) resumeCommand() *cobra.Command {
 	var from string
 	c := &cobra.Command{
 		Use: "resume [JOB]", Short: "Let a paused, stopped or lost job go on", Long: resumeLong,
-		Example: "  winnow resume shapes-060f7ee4.1\n  winnow resume --from s3://winnow/jobs/shapes-060f7ee4.1",
+		Example: "  winnow resume shapes-060f7ee4.1\n  winnow resume shapes-060f7ee4.1 --budget-gpu-seconds 7200\n  winnow resume --from s3://winnow/jobs/shapes-060f7ee4.1",
 	}
 	c.Flags().StringVar(&from, "from", "", "the job's folder in storage, s3://BUCKET/jobs/ID")
-	resume := a.steered((*control.Jobs).Resume, "goes on")
+	bindBudget(c.Flags(), &job.Budget{})
 	c.RunE = func(c *cobra.Command, args []string) error {
+		resume := a.resume(budgetChange(c.Flags()))
 		if from == "" {
 			if err := exactArgs("JOB")(c, args); err != nil {
 				return err
@@ -50,6 +55,31 @@ func (a *app) resumeCommand() *cobra.Command {
 		})(c, []string{id})
 	}
 	return c
+}
+
+// resume changes the budget, if it is to be, and lets the job go on.
+func (a *app) resume(change func(*job.Budget) error) func(context.Context, *session, job.ID) error {
+	return func(ctx context.Context, s *session, id job.ID) error {
+		if change != nil {
+			if err := s.jobs.SetBudget(ctx, id, change); err != nil {
+				return usageOfField(err)
+			}
+		}
+		if err := a.steered((*control.Jobs).Resume, "goes on")(ctx, s, id); err != nil {
+			return err
+		}
+		a.tellWaiting(ctx, s, id)
+		return nil
+	}
+}
+
+// usageOfField is a usage error where a value that was given cannot be.
+func usageOfField(err error) error {
+	var field *job.FieldError
+	if errors.As(err, &field) {
+		return usageError(err)
+	}
+	return err
 }
 
 // jobFolder takes s3://BUCKET/jobs/ID apart.

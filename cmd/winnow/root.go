@@ -14,6 +14,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/winnow-video/winnow/workflows/control"
 	"github.com/winnow-video/winnow/workflows/stack"
 )
 
@@ -42,7 +43,7 @@ each question (ReDiPrune), and lets a language model answer. State lives under
   winnow results JOB           read results again, as JSON lines
 
 Exit codes: 0 all items ok; 1 the command failed; 2 wrong usage; 3 the job finished
-with failed items; 4 canceled or stopped by its budget; 130 interrupted.`
+with failed items; 4 canceled or paused by its budget; 130 interrupted.`
 
 // exitError is an error that ends the program with a code of its own. An empty
 // text means that everything has been said.
@@ -98,7 +99,7 @@ func (a *app) root() *cobra.Command {
 	root.PersistentFlags().StringVar(&a.state, "state", ".winnow", "folder of the embedded stack's state")
 	a.outside.Bind(root.PersistentFlags())
 	root.AddCommand(
-		a.runCommand(), a.upCommand(), a.submitCommand(), a.lsCommand(), a.showCommand(), a.watchCommand(),
+		a.runCommand(), a.upCommand(), a.submitCommand(), a.addCommand(), a.lsCommand(), a.showCommand(), a.watchCommand(),
 		a.resultsCommand(), a.evalCommand(), a.pauseCommand(), a.resumeCommand(), a.cancelCommand(), a.retryCommand(),
 		a.validateCommand(), a.workerCommand(), a.pruneCommand(), a.framesCommand(), a.bundleCommand(),
 		a.gcCommand(), a.forgetCommand(), a.doctorCommand(), a.versionCommand(), a.servicesTopic(),
@@ -109,9 +110,13 @@ func (a *app) root() *cobra.Command {
 // exitCode prints what is left to say and maps the end of a command, here alone.
 func (a *app) exitCode(ctx context.Context, err error) int {
 	var coded *exitError
+	var spent *control.SpentError
 	switch {
 	case err == nil:
 		return exitOK
+	case errors.As(err, &spent):
+		fmt.Fprintln(a.err, "winnow:", spentText(spent))
+		return exitCanceled
 	case errors.As(err, &coded):
 		if coded.text != "" {
 			fmt.Fprintln(a.err, "winnow:", coded.text)

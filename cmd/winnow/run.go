@@ -22,6 +22,8 @@ from what its earlier runs left in the store.
 
 ` + specFlagsHelp + `
 
+` + budgetHelp + `
+
 ` + hwaccelHelp + `
 
 ` + deviceHelp + `

@@ -39,7 +39,7 @@ func bindSpec(set *pflag.FlagSet, spec *job.Spec, pruning *job.Pruning) {
 	bindLimits(set, &spec.Limits)
 	set.IntVar(&spec.Priority, "priority", spec.Priority, "0 first, 1, 2 last")
 	set.StringVar(&spec.Team, "team", spec.Team, "fairness key shared by a team's jobs")
-	set.Float64Var(&spec.Budget.FailureShare, "budget-failure-share", spec.Budget.FailureShare, "stop when this share of the ended items failed")
+	bindBudget(set, &spec.Budget)
 	set.StringToStringVar(&spec.Labels, "label", spec.Labels, "key=value, kept with the job")
 }
 

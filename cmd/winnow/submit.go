@@ -18,7 +18,9 @@ With services of your own (` + "`winnow help services`" + `), videos of this mac
 under the digest of their content: what lies there already is not sent again. The bundle's
 folder must be the same, at the same path, where ` + "`winnow worker` and `winnow-infer`" + ` run.
 
-` + specFlagsHelp
+` + specFlagsHelp + `
+
+` + budgetHelp
 
 func (a *app) submitCommand() *cobra.Command {
 	var fresh, asJSON bool
@@ -48,9 +50,7 @@ func (a *app) submitCommand() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		if a.outside.Given() {
-			a.tellWaiting(c.Context(), s, p)
-		}
+		a.tellWaiting(c.Context(), s, id)
 		if asJSON {
 			return json.NewEncoder(a.out).Encode(map[string]string{"id": id.String(), "outcome": string(outcome)})
 		}

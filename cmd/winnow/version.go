@@ -36,9 +36,12 @@ func (a *app) versionCommand() *cobra.Command {
 	return c
 }
 
+// unreleased is the version of a program that was not built from a module's release.
+const unreleased = "(devel)"
+
 // thisVersion reads what the Go toolchain stamped into the program.
 func thisVersion() versionInfo {
-	v := versionInfo{Winnow: "(devel)", Go: runtime.Version(), OS: runtime.GOOS, Arch: runtime.GOARCH}
+	v := versionInfo{Winnow: unreleased, Go: runtime.Version(), OS: runtime.GOOS, Arch: runtime.GOARCH}
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
 		return v

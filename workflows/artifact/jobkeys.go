@@ -33,18 +33,34 @@ func Page(job string, page int) Key {
 	return Key(path.Join("jobs", job, "pages", fmt.Sprintf("%06d.jsonl", page)))
 }
 
+// Part is the key of what says that lines were added to a job: parts count from 1.
+func Part(job string, n int) Key {
+	return Key(path.Join("jobs", job, "parts", fmt.Sprintf("%04d.json", n)))
+}
+
+// PartFile is the key of what a part of this digest is made of: its manifest.jsonl, as its
+// author wrote it, and its pages.
+func PartFile(job, digest, name string) Key {
+	return Key(path.Join("jobs", job, "parts", digest, name))
+}
+
 // PageRecords is the key of a page's final records, written once per generation.
 func PageRecords(job string, generation, page int) Key {
 	return Key(path.Join("jobs", job, "records", fmt.Sprint(generation), fmt.Sprintf("%06d.jsonl", page)))
 }
 
-// VideoRecords is the key of what one Video reports to its Page.
-func VideoRecords(job string, generation, page, video int) Key {
-	return Drafts(job) + Key(fmt.Sprintf("%d/%06d/%04d.jsonl", generation, page, video))
+// Drafts is the prefix of what a job's Videos report.
+func Drafts(job string) Key { return JobFolder(job) + "drafts/" }
+
+// PageDrafts is the prefix of what the Videos of a page report.
+func PageDrafts(job string, generation, page int) Key {
+	return Drafts(job) + Key(fmt.Sprintf("%d/%06d/", generation, page))
 }
 
-// Drafts is the prefix of what a job's Videos reported.
-func Drafts(job string) Key { return JobFolder(job) + "drafts/" }
+// VideoRecords is the key of what one Video reports to its Page.
+func VideoRecords(job string, generation, page, video int) Key {
+	return PageDrafts(job, generation, page) + Key(fmt.Sprintf("%04d.jsonl", video))
+}
 
 // DraftOf is the key of the PageRecords that k, a VideoRecords, goes into.
 func (k Key) DraftOf() Key {

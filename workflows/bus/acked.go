@@ -13,27 +13,28 @@ import (
 // its consumer has had it acknowledged. The server writes the two apart: a full
 // disk or a lost machine can keep the one and lose the other. Such a message is
 // never delivered again, and would keep its subject taken for ever.
-func (b *Bus) replaceAcked(ctx context.Context, class Class, out artifact.Key, text []byte) error {
+func (b *Bus) replaceAcked(ctx context.Context, class Class, out artifact.Key, text []byte) (queued bool, err error) {
 	stream, err := b.js.Stream(ctx, InferStream)
 	if err != nil {
-		return err
+		return false, err
 	}
 	m, err := stream.GetLastMsgForSubject(ctx, class.Subject(out))
 	if errors.Is(err, jetstream.ErrMsgNotFound) { // ended meanwhile: the next look asks again
-		return nil
+		return false, nil
 	}
 	if err != nil {
-		return err
+		return false, err
 	}
 	consumer, err := stream.Consumer(ctx, class.Durable())
 	if err != nil || m.Sequence > consumer.CachedInfo().AckFloor.Stream {
-		return err
+		return false, err
 	}
 	if err := stream.DeleteMsg(ctx, m.Sequence); err != nil && !errors.Is(err, jetstream.ErrMsgNotFound) {
-		return err
+		return false, err
 	}
-	if err := b.offer(ctx, class, out, text); err != nil && !isQueued(err) {
-		return err
+	err = b.offer(ctx, class, out, text)
+	if isQueued(err) {
+		return false, nil
 	}
-	return nil
+	return err == nil, err
 }

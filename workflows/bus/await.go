@@ -21,7 +21,21 @@ const (
 	longestPause  = 30 * time.Second
 	memoryTries   = 3  // a request that found too little memory so often will not find more
 	looksAnInput  = 40 // after so many looks for the object, what it is made of is looked at: ten minutes
+
+	lastWord = time.Second // for the done message of an object that was found by looking
 )
+
+// Made is what Await returns: the object, and what its making took.
+type Made struct {
+	artifact.Ref
+
+	// Device is what workers' devices ran for the request: a batch is shared out
+	// among its requests. Of waiters for one object, only the one that put the
+	// request on the queue is told, so that sums count an inference once. An end
+	// that nobody heard of counts nothing: a done message that was lost, a waiter
+	// that died and was replaced.
+	Device time.Duration
+}
 
 // Await asks for the object req.Out and returns it once it lies in store. The
 // error is a *job.Failure, or ctx's. Whoever asks for the same object at the
@@ -29,20 +43,23 @@ const (
 //
 // A lost message, stream or worker heals: the waiter looks and asks again.
 // Trouble of kind capacity is waited out for Config.Patience. beat is called
-// all the while, by a goroutine of its own.
-func (b *Bus) Await(ctx context.Context, store artifact.Store, req Request, priority int, beat func()) (artifact.Ref, error) {
+// all the while, by a goroutine of its own. What a failure took is told as well.
+func (b *Bus) Await(ctx context.Context, store artifact.Store, req Request, priority int, beat func()) (Made, error) {
 	defer beating(beat)()
 	w := &waiter{bus: b, store: store, req: req, class: req.Class(priority), told: make(chan *nats.Msg, 4)}
 	done, err := b.conn.ChanSubscribe(DoneSubject(req.Out), w.told)
 	if err != nil { // the Bus is closed
-		return artifact.Ref{}, job.Fail(req.Stage(), job.CapacityUnavailable, "wait for %s: %v", req.Out, err)
+		return Made{}, job.Fail(req.Stage(), job.CapacityUnavailable, "wait for %s: %v", req.Out, err)
 	}
 	defer done.Unsubscribe()
 	ref, err := w.wait(ctx)
 	if err != nil && ctx.Err() != nil {
-		return artifact.Ref{}, ctx.Err()
+		return Made{}, ctx.Err()
 	}
-	return ref, err
+	if err == nil && w.mine && !w.heard {
+		w.listen(ctx)
+	}
+	return Made{ref, w.device}, err
 }
 
 // beating calls beat until the returned function is called.
@@ -72,6 +89,10 @@ type waiter struct {
 	told  chan *nats.Msg // done messages
 	asked bool           // once: what is asked again may have lost its durable
 	looks int            // for the object
+
+	mine   bool          // the request on the queue is this waiter's, not another's for the same object
+	heard  bool          // that it ended
+	device time.Duration // what workers tell they spent on it
 
 	services patience // with the services: store, queue, and somebody to serve the bundle
 	worker   patience // with workers that tell of trouble of kind capacity
@@ -104,10 +125,11 @@ func (w *waiter) ask(ctx context.Context) (artifact.Ref, time.Duration, error) {
 	if err == nil || !errors.Is(err, artifact.ErrNotFound) {
 		return ref, w.services.pause(), w.bearable(err)
 	}
-	if err := w.bus.request(ctx, w.class, w.req, w.asked); err != nil {
+	queued, err := w.bus.request(ctx, w.class, w.req, w.asked)
+	if err != nil {
 		return artifact.Ref{}, w.services.pause(), w.bearable(err)
 	}
-	w.asked = true
+	w.asked, w.mine = true, w.mine || queued
 	w.useInputs(ctx)
 	served, err := w.bus.served(ctx, w.class.Stage, w.req.Bundle)
 	if err == nil && !served {
@@ -142,8 +164,8 @@ func (w *waiter) bearable(err error) error {
 
 // hear returns the failure a worker tells of. Of a made object it says nothing: ask finds it.
 func (w *waiter) hear(ctx context.Context, m *nats.Msg) error {
-	var done Done
-	if json.Unmarshal(m.Data, &done) != nil || done.V != Version || done.Failure == nil {
+	done, known := w.note(m)
+	if !known || done.Failure == nil {
 		return nil
 	}
 	tooMuch := done.Failure.Code == job.CapacityMemory && w.worker.tries+1 >= memoryTries
@@ -155,6 +177,28 @@ func (w *waiter) hear(ctx context.Context, m *nats.Msg) error {
 	case <-time.After(w.worker.pause()):
 	}
 	return ctx.Err()
+}
+
+// note reads a done message and what it tells of the device.
+func (w *waiter) note(m *nats.Msg) (done Done, known bool) {
+	if json.Unmarshal(m.Data, &done) != nil || done.V != Version {
+		return done, false
+	}
+	w.heard = true
+	if w.mine {
+		w.device += time.Duration(done.DeviceUS) * time.Microsecond
+	}
+	return done, true
+}
+
+// listen waits a moment for the message that follows upon the object.
+func (w *waiter) listen(ctx context.Context) {
+	select {
+	case <-ctx.Done():
+	case m := <-w.told:
+		w.note(m)
+	case <-time.After(lastWord):
+	}
 }
 
 // patience counts how long trouble has lasted. Zero means that there is none.
@@ -187,42 +231,43 @@ func failure(stage job.Stage, err error) *job.Failure {
 	return job.AsFailure(stage, err)
 }
 
-// request puts req on the queue, unless it is there already. again is true
-// for what was asked before: then nothing about the queue is taken for granted.
-func (b *Bus) request(ctx context.Context, class Class, req Request, again bool) error {
+// request puts req on the queue, unless it is there already; queued says whether
+// it did. again is true for what was asked before: then nothing about the queue
+// is taken for granted.
+func (b *Bus) request(ctx context.Context, class Class, req Request, again bool) (queued bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, publishLimit)
 	defer cancel()
 	text, err := json.Marshal(req)
 	if err != nil {
-		return fmt.Errorf("request for %s: %w", req.Out, err)
+		return false, fmt.Errorf("request for %s: %w", req.Out, err)
 	}
-	err = b.enqueue(ctx, class, req.Out, text, again)
+	queued, err = b.enqueue(ctx, class, req.Out, text, again)
 	if errors.Is(err, jetstream.ErrStreamNotFound) || errors.Is(err, jetstream.ErrNoStreamResponse) {
 		if err = b.ensureStreams(ctx); err == nil {
-			err = b.enqueue(ctx, class, req.Out, text, true)
+			queued, err = b.enqueue(ctx, class, req.Out, text, true)
 		}
 	}
 	if err != nil {
-		return fmt.Errorf("ask for %s: %w", req.Out, unavailable(err))
+		return false, fmt.Errorf("ask for %s: %w", req.Out, unavailable(err))
 	}
-	return nil
+	return queued, nil
 }
 
 // enqueue makes the class's durable first, so that no request lies where no worker looks.
-func (b *Bus) enqueue(ctx context.Context, class Class, out artifact.Key, text []byte, again bool) error {
+func (b *Bus) enqueue(ctx context.Context, class Class, out artifact.Key, text []byte, again bool) (queued bool, err error) {
 	if again || !b.knows(class) {
 		if err := b.ensureConsumer(ctx, class); err != nil {
-			return err
+			return false, err
 		}
 	}
-	err := b.offer(ctx, class, out, text)
+	err = b.offer(ctx, class, out, text)
 	if !isQueued(err) {
-		return err
+		return err == nil, err
 	}
 	if again {
 		return b.replaceAcked(ctx, class, out, text)
 	}
-	return nil
+	return false, nil
 }
 
 func (b *Bus) offer(ctx context.Context, class Class, out artifact.Key, text []byte) error {

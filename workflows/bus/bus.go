@@ -133,10 +133,11 @@ type AnswerRequest struct {
 
 // Done tells that a request ended: the object lies under Out, or Failure says why not.
 type Done struct {
-	V       int          `json:"v"`
-	Out     artifact.Key `json:"out"`
-	Worker  string       `json:"worker"`
-	Failure *job.Failure `json:"failure,omitempty"`
+	V        int          `json:"v"`
+	Out      artifact.Key `json:"out"`
+	Worker   string       `json:"worker"`
+	DeviceUS int64        `json:"device_us,omitempty"` // microseconds that the worker's device ran for it
+	Failure  *job.Failure `json:"failure,omitempty"`
 }
 
 // Worker is one entry of the directory.

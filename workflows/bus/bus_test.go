@@ -98,7 +98,7 @@ func pull(t *testing.T, name string) (*bus.Puller, *bus.Bus) {
 
 // outcome is how a waiter's call ended.
 type outcome struct {
-	ref artifact.Ref
+	bus.Made
 	err error
 }
 
@@ -107,8 +107,8 @@ func await(t *testing.T, b *bus.Bus, store artifact.Store, req bus.Request, prio
 	ended := make(chan outcome, 1)
 	ctx := t.Context()
 	go func() {
-		ref, err := b.Await(ctx, store, req, priority, func() {})
-		ended <- outcome{ref, err}
+		made, err := b.Await(ctx, store, req, priority, func() {})
+		ended <- outcome{made, err}
 	}()
 	return ended
 }
@@ -139,11 +139,14 @@ func complete(t *testing.T, store artifact.Store, l *bus.Lease) {
 	}
 }
 
-func wantMade(t *testing.T, ended <-chan outcome, key artifact.Key) {
+// wantMade wants the object, and returns what its making took.
+func wantMade(t *testing.T, ended <-chan outcome, key artifact.Key) time.Duration {
 	t.Helper()
-	if got := <-ended; got.err != nil || got.ref.Key != key {
-		t.Errorf("Await: %v, %v, want %s made", got.ref, got.err, key)
+	got := <-ended
+	if got.err != nil || got.Key != key {
+		t.Errorf("Await: %v, %v, want %s made", got.Ref, got.err, key)
 	}
+	return got.Device
 }
 
 func wantFailure(t *testing.T, ended <-chan outcome, want job.Code) {
@@ -151,7 +154,7 @@ func wantFailure(t *testing.T, ended <-chan outcome, want job.Code) {
 	got := <-ended
 	var f *job.Failure
 	if !errors.As(got.err, &f) || f.Code != want {
-		t.Errorf("Await: %v, %v, want %s", got.ref, got.err, want)
+		t.Errorf("Await: %v, %v, want %s", got.Ref, got.err, want)
 	}
 }
 
@@ -166,9 +169,12 @@ func TestTwoWaitersShareOneRequest(t *testing.T) {
 	if err != nil || len(leases) != 1 {
 		t.Fatalf("Next: %d requests, %v, want one for both waiters", len(leases), err)
 	}
+	leases[0].Device = 7 * time.Millisecond
 	complete(t, store, leases[0])
-	wantMade(t, first, req.Out)
-	wantMade(t, second, req.Out)
+	one, other := wantMade(t, first, req.Out), wantMade(t, second, req.Out)
+	if one+other != 7*time.Millisecond || one*other != 0 {
+		t.Errorf("the two were told of %v and %v on a device, want one of them of 7ms", one, other)
+	}
 }
 
 func TestObjectThatIsThere(t *testing.T) {
@@ -199,11 +205,17 @@ func TestCapacityIsWaitedOut(t *testing.T) {
 	req := encode(t, "busy")
 	ended := await(t, connect(t), store, req, 1)
 	p, _ := pull(t, "w")
-	if err := next(t, p).Finish(t.Context(), job.Fail(job.StageEncode, job.CapacityDisk, "full")); err != nil {
+	vain := next(t, p)
+	vain.Device = 2 * time.Millisecond
+	if err := vain.Finish(t.Context(), job.Fail(job.StageEncode, job.CapacityDisk, "full")); err != nil {
 		t.Fatal(err)
 	}
-	complete(t, store, next(t, p))
-	wantMade(t, ended, req.Out)
+	lease := next(t, p)
+	lease.Device = 3 * time.Millisecond
+	complete(t, store, lease)
+	if device := wantMade(t, ended, req.Out); device != 5*time.Millisecond {
+		t.Errorf("told of %v on a device, want the 5ms of both tries", device)
+	}
 }
 
 func TestMemoryIsTriedThreeTimes(t *testing.T) {

@@ -23,6 +23,8 @@ type Lease struct {
 	Published time.Time // by the queue's clock
 	Solo      bool      // it was delivered before: nothing else runs beside it
 
+	Device time.Duration // the holder's to set before Finish: what its device ran for the request
+
 	puller  *Puller
 	message jetstream.Msg
 }
@@ -31,7 +33,10 @@ type Lease struct {
 // failure says that the object lies under Request.Out. After an error the
 // request may come to another worker: it finds the object there.
 func (l *Lease) Finish(ctx context.Context, failure *job.Failure) error {
-	done := Done{V: Version, Out: l.Request.Out, Worker: l.puller.worker.Name, Failure: failure}
+	done := Done{
+		V: Version, Out: l.Request.Out, Worker: l.puller.worker.Name,
+		DeviceUS: l.Device.Microseconds(), Failure: failure,
+	}
 	err := errors.Join(
 		l.puller.bus.publish(DoneSubject(l.Request.Out), done),
 		l.message.DoubleAck(ctx),

@@ -19,23 +19,43 @@ func (j *Jobs) Pause(ctx context.Context, id job.ID) error {
 	if err := j.unfinished(ctx, id); err != nil {
 		return err
 	}
-	return j.signal(ctx, id, workflows.SignalPause)
+	return j.signal(ctx, id, workflows.SignalPause, workflows.Steer{})
 }
 
 // Resume lets a paused job go on. One that Temporal does not run any more, its
-// database lost or the workflow terminated, is started again from the store.
+// database lost or the workflow terminated, is started again from the store. One
+// that its budget has paused is refused with a *SpentError while that is spent.
 func (j *Jobs) Resume(ctx context.Context, id job.ID) error {
-	if err := j.running(ctx, id); err != nil {
+	if err := j.unfinished(ctx, id); err != nil {
 		return err
 	}
-	return j.signal(ctx, id, workflows.SignalResume)
+	spec, err := j.spec(ctx, id)
+	if err != nil {
+		return err
+	}
+	if err := j.affords(ctx, id, spec.Budget); err != nil {
+		return err
+	}
+	if err := j.unhalt(ctx, id); err != nil {
+		return err
+	}
+	if err := j.begun(ctx, id); err != nil {
+		return err
+	}
+	return j.signal(ctx, id, workflows.SignalResume, workflows.Steer{Budget: &spec.Budget})
 }
 
 // Cancel stops what is in flight at its next heartbeat; every open item gets a
 // record of kind canceled, and the files are finalised. That takes a running
 // job: one that Temporal forgot is started first.
 func (j *Jobs) Cancel(ctx context.Context, id job.ID) error {
-	if err := j.running(ctx, id); err != nil {
+	if err := j.unfinished(ctx, id); err != nil {
+		return err
+	}
+	if err := j.begun(ctx, id); err != nil {
+		return err
+	}
+	if err := j.unhalt(ctx, id); err != nil {
 		return err
 	}
 	if err := j.temporal.CancelWorkflow(ctx, workflows.JobWorkflowID(id.String()), ""); err != nil {
@@ -44,11 +64,8 @@ func (j *Jobs) Cancel(ctx context.Context, id job.ID) error {
 	return nil
 }
 
-// running sees to it that Temporal runs an unfinished job.
-func (j *Jobs) running(ctx context.Context, id job.ID) error {
-	if err := j.unfinished(ctx, id); err != nil {
-		return err
-	}
+// begun sees to it that Temporal runs an unfinished job.
+func (j *Jobs) begun(ctx context.Context, id job.ID) error {
 	runs, err := j.runs(ctx, id)
 	if err != nil || runs {
 		return err
@@ -88,17 +105,11 @@ func (j *Jobs) startGeneration(ctx context.Context, id job.ID, st workflows.Stat
 	}
 	st.Generation++
 	st.State, st.PagesDone, st.Tally = job.StateRunning, 0, workflows.Tally{}
-	for _, file := range []struct {
-		name string
-		v    any
-	}{{retryFile(st.Generation), kinds}, {"state.json", st}} {
-		text, err := json.Marshal(file.v)
-		if err != nil {
-			return err
-		}
-		if err := j.put(ctx, artifact.JobFile(id.String(), file.name), text, artifact.Replace); err != nil {
-			return err
-		}
+	if err := j.putJSON(ctx, id, retryFile(st.Generation), kinds); err != nil {
+		return err
+	}
+	if err := j.setState(ctx, id, st); err != nil {
+		return err
 	}
 	return j.start(ctx, id)
 }
@@ -130,6 +141,19 @@ func (j *Jobs) failures(ctx context.Context, id job.ID, kinds []job.Kind) (int, 
 	return n, nil
 }
 
+// setState stores where a job stands in place of its workflow, which does not tell now.
+func (j *Jobs) setState(ctx context.Context, id job.ID, st workflows.Status) error {
+	return j.putJSON(ctx, id, "state.json", st)
+}
+
+func (j *Jobs) putJSON(ctx context.Context, id job.ID, name string, v any) error {
+	text, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	return j.put(ctx, artifact.JobFile(id.String(), name), text, artifact.Replace)
+}
+
 // unfinished refuses jobs that are over or not there.
 func (j *Jobs) unfinished(ctx context.Context, id job.ID) error {
 	if _, err := j.spec(ctx, id); err != nil {
@@ -142,8 +166,8 @@ func (j *Jobs) unfinished(ctx context.Context, id job.ID) error {
 	return err
 }
 
-func (j *Jobs) signal(ctx context.Context, id job.ID, name string) error {
-	err := j.temporal.SignalWorkflow(ctx, workflows.JobWorkflowID(id.String()), "", name, nil)
+func (j *Jobs) signal(ctx context.Context, id job.ID, name string, with any) error {
+	err := j.temporal.SignalWorkflow(ctx, workflows.JobWorkflowID(id.String()), "", name, with)
 	var gone *serviceerror.NotFound
 	if errors.As(err, &gone) {
 		return fmt.Errorf("job %s does not run: start it again with `winnow resume %s`", id, id)

@@ -64,9 +64,13 @@ func (j *Jobs) status(ctx context.Context, id job.ID) (workflows.Status, error) 
 	st := workflows.Status{V: workflows.Version, Job: id.String()}
 	_, err := j.readJSON(ctx, id, "state.json", &st)
 	if err == nil && st.V != workflows.Version {
-		err = fmt.Errorf("job %s was written by another version of Winnow (v %d, this one reads %d)", id, st.V, workflows.Version)
+		err = otherVersion(id, st.V)
 	}
 	return st, err
+}
+
+func otherVersion(id job.ID, v int) error {
+	return fmt.Errorf("job %s was written by another version of Winnow (v %d, this one reads %d)", id, v, workflows.Version)
 }
 
 // over says whether the job came to its end.

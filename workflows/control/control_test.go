@@ -15,6 +15,7 @@ import (
 	"github.com/winnow-video/winnow/workflows/artifact"
 	"github.com/winnow-video/winnow/workflows/artifact/s3store"
 	"github.com/winnow-video/winnow/workflows/control"
+	"github.com/winnow-video/winnow/workflows/extent"
 	"github.com/winnow-video/winnow/workflows/job"
 	"github.com/winnow-video/winnow/workflows/stack/stacktest"
 )
@@ -179,7 +180,7 @@ func TestSteering(t *testing.T) {
 	r := alone(t)
 	checks := map[string]func(*testing.T){}
 	for name, prepare := range map[string]func(*testing.T, *rig) func(*testing.T){
-		"unfinished": unfinished, "resumed": pauseAndResume, "woken": submitWakes,
+		"unfinished": unfinished, "resumed": pauseAndResume, "woken": submitWakes, "added": addWhilePaused,
 		"canceled": cancelPaused, "forgotten": cancelForgotten,
 	} {
 		checks[name] = prepare(t, r)
@@ -234,6 +235,40 @@ func pauseAndResume(t *testing.T, r *rig) func(*testing.T) {
 	}
 }
 
+// addWhilePaused adds lines before and while a worker runs the job, and once more.
+func addWhilePaused(t *testing.T, r *rig) func(*testing.T) {
+	id := r.pause(t, submission(t, "added", 2))
+	more := submission(t, "more", 6)
+	r.add(t, id, more.Items[2:4], true)
+	return func(t *testing.T) {
+		r.await(t, id, job.StatePaused)
+		r.add(t, id, more.Items[4:], true)
+		r.add(t, id, more.Items[2:4], false)
+		if _, err := r.jobs.Add(t.Context(), id, extent.Addition{File: "more.jsonl", Items: more.Items[1:2], Manifest: more.Manifest}); err == nil ||
+			err.Error() != `more.jsonl:2: id: "q1" is in the job already` {
+			t.Errorf("an id that the job has: %v", err)
+		}
+		if err := r.jobs.Resume(t.Context(), id); err != nil {
+			t.Fatal(err)
+		}
+		if one := r.end(t, id); one.Status.Items != 6 || one.Status.Tally.Failed != 12 || one.Summary.Items != 6 {
+			t.Errorf("at its end the job is %+v", one)
+		}
+		r.wantAll(t, id, 6, job.ConfigBundle)
+		if _, err := r.jobs.Add(t.Context(), id, extent.Addition{Items: submission(t, "late", 9).Items[6:]}); err == nil || !strings.Contains(err.Error(), "is finished already: submit") {
+			t.Errorf("adding to a finished job: %v", err)
+		}
+	}
+}
+
+func (r *rig) add(t *testing.T, id job.ID, items []job.Item, want bool) {
+	t.Helper()
+	added, err := r.jobs.Add(t.Context(), id, extent.Addition{File: "more.jsonl", Items: items, Manifest: strings.NewReader("as written")})
+	if err != nil || added != want {
+		t.Fatalf("Add: %v, %v, want %v", added, err, want)
+	}
+}
+
 func submitWakes(t *testing.T, r *rig) func(*testing.T) {
 	s := submission(t, "woken", 4)
 	id := r.pause(t, s)
@@ -281,7 +316,9 @@ func TestResumeFromTheStoreAlone(t *testing.T) {
 	t.Parallel()
 	state := t.TempDir()
 	d := stacktest.StartIn(t, state)
-	id := connect(t, d.Services).submit(t, submission(t, "rebuilt", 3), control.Started)
+	before := connect(t, d.Services)
+	id := before.submit(t, submission(t, "rebuilt", 3), control.Started)
+	before.add(t, id, submission(t, "more", 5).Items[3:], true)
 	if err := d.Stop(); err != nil {
 		t.Fatal(err)
 	}
@@ -303,5 +340,5 @@ func TestResumeFromTheStoreAlone(t *testing.T) {
 	}
 	r.work(t)
 	r.end(t, id)
-	r.wantAll(t, id, 3, job.ConfigBundle)
+	r.wantAll(t, id, 5, job.ConfigBundle)
 }

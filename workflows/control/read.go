@@ -5,9 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"slices"
 
 	"github.com/winnow-video/winnow/workflows"
 	"github.com/winnow-video/winnow/workflows/artifact"
+	"github.com/winnow-video/winnow/workflows/extent"
 	"github.com/winnow-video/winnow/workflows/job"
 )
 
@@ -16,6 +18,7 @@ type Job struct {
 	ID      job.ID             `json:"-"`
 	Name    string             `json:"id"`
 	Spec    job.Spec           `json:"spec"`
+	Bundle  string             `json:"bundle"` // full digest
 	Status  workflows.Status   `json:"status"`
 	Summary *workflows.Summary `json:"summary,omitempty"` // once the job is over
 }
@@ -54,11 +57,16 @@ func (j *Jobs) Show(ctx context.Context, id job.ID) (Job, error) {
 		return one, err
 	}
 	one.Status.State = stateName(one.Status)
-	var s stamp
-	if _, err = j.readJSON(ctx, id, "submission.json", &s); err != nil {
+	s, err := j.stamp(ctx, id)
+	if err != nil {
 		return one, err
 	}
-	one.Status.Items, one.Status.Pages, one.Status.Variants = s.Items, s.Pages, len(one.Spec.Prune)
+	e, err := extent.Read(ctx, j.store, id.String(), s.extent())
+	if err != nil {
+		return one, err
+	}
+	one.Bundle = s.Bundle
+	one.Status.Items, one.Status.Pages, one.Status.Variants = e.Items, e.Pages, len(one.Spec.Prune)
 	if !over(one.Status) {
 		return one, nil
 	}
@@ -71,7 +79,8 @@ func (j *Jobs) Show(ctx context.Context, id job.ID) (Job, error) {
 }
 
 // Results yields the records of the job's closed pages, in manifest order, the
-// newest of every (id, variant). It can be read while the job runs.
+// newest of every (id, variant). It can be read while the job runs. Of a job that is
+// paused, what open pages have so far is yielded as well.
 func (j *Jobs) Results(ctx context.Context, id job.ID) iter.Seq2[job.Record, error] {
 	return func(yield func(job.Record, error) bool) {
 		in, _, err := j.input(ctx, id)
@@ -80,7 +89,7 @@ func (j *Jobs) Results(ctx context.Context, id job.ID) iter.Seq2[job.Record, err
 			return
 		}
 		for page := range in.Pages {
-			records, err := j.pageRecords(ctx, id, in.Generation, page)
+			records, err := j.pageRecords(ctx, in, page)
 			if err != nil {
 				yield(job.Record{}, err)
 				return
@@ -94,19 +103,21 @@ func (j *Jobs) Results(ctx context.Context, id job.ID) iter.Seq2[job.Record, err
 	}
 }
 
+// place is where a record belongs.
+type place struct{ id, variant string }
+
 // pageRecords lays the later generations' records of a page over the first's, which has every item.
-func (j *Jobs) pageRecords(ctx context.Context, id job.ID, generation, page int) ([]job.Record, error) {
-	first, err := j.records(ctx, artifact.PageRecords(id.String(), 0, page))
-	if err != nil || generation == 0 {
+func (j *Jobs) pageRecords(ctx context.Context, in workflows.JobInput, page int) ([]job.Record, error) {
+	first, err := j.generation(ctx, in, 0, page)
+	if err != nil || in.Generation == 0 {
 		return first, err
 	}
-	type place struct{ id, variant string }
 	at := make(map[place]int, len(first))
 	for i, r := range first {
 		at[place{r.ID, r.Variant}] = i
 	}
-	for g := 1; g <= generation; g++ {
-		later, err := j.records(ctx, artifact.PageRecords(id.String(), g, page))
+	for g := 1; g <= in.Generation; g++ {
+		later, err := j.generation(ctx, in, g, page)
 		if err != nil {
 			return nil, err
 		}
@@ -117,6 +128,58 @@ func (j *Jobs) pageRecords(ctx context.Context, id job.ID, generation, page int)
 		}
 	}
 	return first, nil
+}
+
+// generation is what a page has recorded in one generation: of the newest, while the job
+// is paused, also what its videos have reported.
+func (j *Jobs) generation(ctx context.Context, in workflows.JobInput, generation, page int) ([]job.Record, error) {
+	closed, err := j.records(ctx, artifact.PageRecords(in.Job, generation, page))
+	if err != nil || closed != nil || !in.Paused || generation < in.Generation {
+		return closed, err
+	}
+	return j.drafts(ctx, in, page)
+}
+
+// drafts are the records that the videos of an open page have reported, in manifest order.
+func (j *Jobs) drafts(ctx context.Context, in workflows.JobInput, page int) ([]job.Record, error) {
+	var all []job.Record
+	for ref, err := range j.store.List(ctx, artifact.PageDrafts(in.Job, in.Generation, page)) {
+		if err != nil {
+			return nil, err
+		}
+		some, err := j.records(ctx, ref.Key)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, some...)
+	}
+	if len(all) == 0 {
+		return nil, nil
+	}
+	items, err := j.page(ctx, in.Job, page)
+	if err != nil {
+		return nil, err
+	}
+	line := make(map[string]int, len(items))
+	for i, item := range items {
+		line[item.ID] = i
+	}
+	slices.SortStableFunc(all, func(a, b job.Record) int { return line[a.ID] - line[b.ID] }) // a video has an item's variants in order
+	return all, nil
+}
+
+// page reads the items of a page.
+func (j *Jobs) page(ctx context.Context, id string, page int) ([]job.Item, error) {
+	key := artifact.Page(id, page)
+	text, err := j.store.Get(ctx, key)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", key, err)
+	}
+	items, err := job.ReadLines[job.Item](text)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", key, err)
+	}
+	return items, nil
 }
 
 // records reads a page's records; none where the page has not closed.
@@ -148,11 +211,7 @@ func (j *Jobs) Items(ctx context.Context, id job.ID, limit int) (map[string]job.
 	}
 	all := map[string]job.Item{}
 	for page := 0; page < in.Pages && len(all) < limit; page++ {
-		text, err := j.store.Get(ctx, artifact.Page(id.String(), page))
-		if err != nil {
-			return nil, err
-		}
-		items, err := job.ReadLines[job.Item](text)
+		items, err := j.page(ctx, in.Job, page)
 		if err != nil {
 			return nil, err
 		}

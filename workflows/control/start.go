@@ -14,6 +14,7 @@ import (
 
 	"github.com/winnow-video/winnow/workflows"
 	"github.com/winnow-video/winnow/workflows/artifact"
+	"github.com/winnow-video/winnow/workflows/extent"
 	"github.com/winnow-video/winnow/workflows/job"
 )
 
@@ -24,6 +25,9 @@ type stamp struct {
 	Pages  int    `json:"pages"`
 	Items  int    `json:"items"`
 }
+
+// extent is how far the manifest goes that was submitted.
+func (s stamp) extent() extent.Extent { return extent.Extent{Pages: s.Pages, Items: s.Items} }
 
 func (j *Jobs) storeStamp(ctx context.Context, id job.ID, s stamp) error {
 	text, err := json.Marshal(s)
@@ -86,11 +90,7 @@ func (j *Jobs) input(ctx context.Context, id job.ID) (workflows.JobInput, job.Sp
 	if err != nil {
 		return in, spec, err
 	}
-	var s stamp
-	found, err := j.readJSON(ctx, id, "submission.json", &s)
-	if err == nil && !found {
-		err = fmt.Errorf("job %s: submission.json: %w", id, artifact.ErrNotFound)
-	}
+	s, err := j.stamp(ctx, id)
 	if err != nil {
 		return in, spec, err
 	}
@@ -98,12 +98,28 @@ func (j *Jobs) input(ctx context.Context, id job.ID) (workflows.JobInput, job.Sp
 	if err != nil {
 		return in, spec, err
 	}
+	e, err := extent.Settle(ctx, j.store, id.String(), s.extent())
+	if err != nil {
+		return in, spec, err
+	}
 	kinds, err := j.retried(ctx, id, st.Generation)
 	return workflows.JobInput{
 		Run:   workflows.Run{V: workflows.Version, Job: id.String(), Generation: st.Generation, Bundle: s.Bundle},
-		Pages: s.Pages, Items: s.Items, Variants: len(spec.Prune),
-		FailureShare: spec.Budget.FailureShare, Retry: kinds, Paused: st.State == job.StatePaused,
+		Pages: e.Pages, Items: e.Items, Parts: e.Parts, Variants: len(spec.Prune),
+		Budget: spec.Budget, Retry: kinds, Paused: st.State == job.StatePaused, Reason: st.Reason,
+		Progress: workflows.Progress{DeviceUS: st.DeviceUS},
 	}, spec, err
+}
+
+func (j *Jobs) stamp(ctx context.Context, id job.ID) (s stamp, err error) {
+	found, err := j.readJSON(ctx, id, "submission.json", &s)
+	if err == nil && !found {
+		err = fmt.Errorf("%s: %w", id, ErrNoJob)
+	}
+	if err == nil && s.V != workflows.Version {
+		err = otherVersion(id, s.V)
+	}
+	return s, err
 }
 
 // spec reads job.yaml; ErrNoJob where there is none.

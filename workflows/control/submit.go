@@ -14,11 +14,9 @@ import (
 
 	"github.com/winnow-video/winnow/workflows"
 	"github.com/winnow-video/winnow/workflows/artifact"
+	"github.com/winnow-video/winnow/workflows/extent"
 	"github.com/winnow-video/winnow/workflows/job"
 )
-
-// PageItems is how many manifest lines a page has at most.
-const PageItems = 500
 
 // Submission is a checked job.
 type Submission struct {
@@ -38,10 +36,10 @@ const (
 	Resumed Outcome = "resumed" // the same job was unfinished, and goes on
 )
 
-// Submit stores the job and starts it. The same job unfinished is resumed, also
-// where it was paused; finished, its next run starts.
+// Submit stores the job and starts it. The same job unfinished is resumed with the
+// budget given, also where it was paused; finished, its next run starts.
 func (j *Jobs) Submit(ctx context.Context, s Submission) (job.ID, Outcome, error) {
-	pages, err := paginate(s.Items)
+	pages, err := extent.Paginate(s.Items)
 	if err != nil {
 		return job.ID{}, "", err
 	}
@@ -59,24 +57,11 @@ func (j *Jobs) Submit(ctx context.Context, s Submission) (job.ID, Outcome, error
 	return id, Started, j.start(ctx, id)
 }
 
-// paginate writes the items as pages of JSON lines.
-func paginate(items []job.Item) ([][]byte, error) {
-	var pages [][]byte
-	for len(items) > 0 {
-		n := min(PageItems, len(items))
-		page, err := job.WriteLines(items[:n])
-		if err != nil {
-			return nil, err
-		}
-		pages, items = append(pages, page), items[n:]
-	}
-	return pages, nil
-}
-
 // identity is the first 8 hex digits of the digest of spec, manifest and bundle. Where
-// manifest and bundle lie does not matter, what they say does.
+// manifest and bundle lie does not matter, what they say does; nor does the budget: with
+// a larger one the same job goes on.
 func identity(spec job.Spec, bundle string, pages [][]byte) string {
-	spec.Manifest, spec.Bundle = "", ""
+	spec.Manifest, spec.Bundle, spec.Budget = "", "", job.Budget{}
 	manifest := sha256.New()
 	for _, page := range pages {
 		manifest.Write(page)
@@ -122,7 +107,8 @@ func jobOf(key artifact.Key) (job.ID, bool) {
 }
 
 // storeJob stores all that the job is, and its entry last. Stored twice, the
-// first stays, for both say the same; but where manifest and bundle lie may have changed.
+// first stays, for both say the same; but where manifest and bundle lie may have changed,
+// and the budget.
 func (j *Jobs) storeJob(ctx context.Context, id job.ID, s Submission, pages [][]byte) error {
 	name := id.String()
 	for i, page := range pages {
@@ -136,14 +122,15 @@ func (j *Jobs) storeJob(ctx context.Context, id job.ID, s Submission, pages [][]
 	if err := j.storeStamp(ctx, id, stamp{V: workflows.Version, Bundle: s.Bundle, Pages: len(pages), Items: len(s.Items)}); err != nil {
 		return err
 	}
-	text, err := yaml.Marshal(s.Spec)
+	return errors.Join(j.storeSpec(ctx, id, s.Spec), j.put(ctx, artifact.JobEntry(name), nil, artifact.FirstWins))
+}
+
+func (j *Jobs) storeSpec(ctx context.Context, id job.ID, spec job.Spec) error {
+	text, err := yaml.Marshal(spec)
 	if err != nil {
 		return err
 	}
-	return errors.Join(
-		j.put(ctx, artifact.JobFile(name, "job.yaml"), text, artifact.Replace),
-		j.put(ctx, artifact.JobEntry(name), nil, artifact.FirstWins),
-	)
+	return j.put(ctx, artifact.JobFile(id.String(), "job.yaml"), text, artifact.Replace)
 }
 
 func (j *Jobs) put(ctx context.Context, key artifact.Key, content []byte, mode artifact.Mode) error {

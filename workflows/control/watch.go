@@ -29,10 +29,10 @@ type Progress struct {
 }
 
 // Watch tells of a job's progress whenever it changed, at most every 100 ms, until the job is
-// over or ctx ends. It returns the job as it is then.
+// over, its budget has paused it, or ctx ends. It returns the job as it is then.
 func (j *Jobs) Watch(ctx context.Context, id job.ID, tell func(Progress)) (Job, error) {
 	one, err := j.Show(ctx, id)
-	if err != nil || over(one.Status) {
+	if err != nil || still(one.Status) {
 		return one, err
 	}
 	following, stop := context.WithCancel(ctx)
@@ -74,7 +74,7 @@ func (j *Jobs) watch(ctx context.Context, one Job, w *watch, events <-chan job.E
 			return one, err
 		}
 		w.changed = w.changed || now.Status.State != one.Status.State
-		if one = now; over(one.Status) {
+		if one = now; still(one.Status) {
 			tell(w.progress(one))
 			return one, nil
 		}
@@ -128,10 +128,13 @@ func (w *watch) bears(err error) bool {
 	return time.Since(w.away) < patience
 }
 
+// still says whether nothing happens to a job until somebody does something.
+func still(st workflows.Status) bool { return over(st) || st.Halted() }
+
 // take adds an event and says whether it may be the job's end.
 func (w *watch) take(e job.Event) bool {
 	if e.Kind == job.EventState {
-		return e.State == job.StateFinished || e.State == job.StateCanceled
+		return e.State != job.StateRunning
 	}
 	once := told{int32(e.Page), int32(e.Video), int32(e.Line), e.Stage}
 	if e.Generation != w.generation || w.seen[once] {

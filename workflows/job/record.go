@@ -97,6 +97,7 @@ type Run struct {
 	Timing       Timing `json:"timing_ms"`
 	Cache        Cache  `json:"cache"`
 	BytesFetched int64  `json:"bytes_fetched"`
+	DeviceUS     int64  `json:"device_us,omitempty"` // what winnow-infer's device ran for the item's video
 	Attempts     int    `json:"attempts"`
 	Worker       string `json:"worker,omitempty"`
 }

@@ -187,8 +187,3 @@ type Limits struct {
 	Wall         time.Duration `json:"wall" yaml:"wall"`                   // of decoding; default 10m
 	Memory       int64         `json:"memory" yaml:"memory"`               // of the decoder process, bytes; default 1 GiB
 }
-
-// Budget stops a job when spent. Zero is no bound.
-type Budget struct {
-	FailureShare float64 `json:"failure_share,omitempty" yaml:"failure_share,omitempty"` // 0..1 of the items ended so far
-}

@@ -76,7 +76,7 @@ func (s Spec) Validate(methods []string) error {
 		check(s.Fit == FitRefuse || s.Fit == FitTrim, "fit", "%q: want refuse or trim", s.Fit),
 		s.Limits.validate(),
 		check(0 <= s.Priority && s.Priority <= 2, "priority", "%d: want 0 (first), 1 or 2 (last)", s.Priority),
-		check(within(s.Budget.FailureShare, 0, 1), "budget.failure_share", "%g: want 0 to 1", s.Budget.FailureShare),
+		s.Budget.Validate(),
 		s.Prune.validate(methods),
 	)
 }

@@ -39,7 +39,7 @@ func Temporal(ctx context.Context, c stack.Temporal, o Options) []Finding {
 	r.attributes(ctx, conn, c.Namespace, o.Fix)
 	fair := r.version(ctx, conn)
 	if o.Outside {
-		r.pollers(ctx, conn)
+		r.pollers(ctx, conn, c.Namespace)
 	}
 	if o.Outside && fair {
 		r.fairness(ctx, conn, c.Namespace)
@@ -47,9 +47,13 @@ func Temporal(ctx context.Context, c stack.Temporal, o Options) []Finding {
 	return r.found
 }
 
-func (r *report) pollers(ctx context.Context, conn client.Client) {
+func (r *report) pollers(ctx context.Context, conn client.Client, namespace string) {
 	if missing := Unserved(ctx, conn); len(missing) > 0 {
 		r.warn("workers", "nobody serves task queue "+strings.Join(missing, ", "), "start `winnow worker`, or `winnow up`, before or after submitting")
+		return
+	}
+	if why := NotCurrent(ctx, conn, namespace); why != "" {
+		r.warn("workers", why, "jobs that begin wait until it is done")
 		return
 	}
 	r.ok("workers", "every task queue is served")

@@ -37,6 +37,12 @@ func TestTemporalLost(t *testing.T) {
 			t.Errorf("resume --from %s: stderr %q, want %q", from, c.err.String(), want)
 		}
 	}
+	if said := r.winnow(1, "watch", run.jobID()).err.String(); !strings.Contains(said, "`winnow resume "+run.jobID()+"` starts it from storage") {
+		t.Errorf("watching a job that Temporal has lost says %q", said)
+	}
+	if said := r.winnow(0, "show", run.jobID()).out.String(); !strings.Contains(said, "held up: Temporal does not know job") {
+		t.Errorf("showing it says %q", said)
+	}
 	r.winnow(2, "resume", "--from", "winnow/jobs/"+run.jobID())
 	r.winnow(2, "resume")
 	r.winnow(0, "resume", "--from", "s3://winnow/jobs/"+run.jobID())

@@ -86,6 +86,11 @@ func TestOutside(t *testing.T) {
 		}
 	}
 	id := strings.TrimSpace(sent.out.String())
+	for _, verb := range []string{"pause", "resume"} {
+		if said := o.winnow(0, verb, id).err.String(); strings.Contains(said, "nobody serves") != (verb == "resume") {
+			t.Errorf("%s says %q, want resume, and it alone, to name who is missing", verb, said)
+		}
+	}
 	cache := filepath.Join(o.dir, "cache")
 	metrics := stacktest.ClosedPort(t)
 	worker, infer := o.start("worker", "--cache", cache, "--metrics", metrics), o.infer("--cache", cache+"-infer")

@@ -42,7 +42,7 @@ func TestInterrupted(t *testing.T) {
 	}
 }
 
-// TestSteering drives a lasting stack as its user does: submit, look, pause,
+// TestSteering drives a lasting stack as its user does: submit, look, pause, add,
 // resume, watch, retry, cancel, stop.
 func TestSteering(t *testing.T) {
 	r := newRig(t)
@@ -53,8 +53,10 @@ func TestSteering(t *testing.T) {
 
 	lines := clipLines(r, 26) // more than run at once, so that a paused job cannot end
 	lines[2].Video = "later.mp4"
-	id := r.submit(r.writeJob("steered", lines))
+	r.writeJob("more", lines[24:])
+	id := r.submit(r.writeJob("steered", lines[:24]))
 	r.pause(id)
+	r.added(id)
 	r.winnow(0, "resume", id)
 	watched := r.winnow(3, "watch", id)
 	if !strings.Contains(watched.out.String(), id) {
@@ -64,6 +66,9 @@ func TestSteering(t *testing.T) {
 	wantEachOnce(r, first, lines, "rediprune-0.15")
 	wantFailed(r, first, map[string]job.Code{lines[2].ID: job.InputMissing})
 	r.retried(id, lines, first)
+	if said := r.winnow(1, "add", id, "more.jsonl").err.String(); !strings.Contains(said, "is finished already: submit the lines as a job of their own") {
+		t.Errorf("adding to a finished job says %q", said)
+	}
 
 	other := r.submit(r.writeJob("canceled", clipLines(r, 26), killedVariants...))
 	r.pause(other)
@@ -89,6 +94,19 @@ func (r *rig) pause(id string) {
 	r.t.Helper()
 	r.winnow(0, "pause", id)
 	r.eventually("the job is paused", func() bool { return r.show(id).Status.State == job.StatePaused })
+}
+
+// added adds lines to a job, twice, of which the second time changes nothing.
+func (r *rig) added(id string) {
+	r.t.Helper()
+	for _, want := range []string{"added 2 items to job " + id, "nothing added"} {
+		if said := r.winnow(0, "add", id, "more.jsonl").err.String(); !strings.Contains(said, want) {
+			r.t.Errorf("add says %q, want %q", said, want)
+		}
+	}
+	if said := r.winnow(2, "add", id, "steered.jsonl").err.String(); !strings.Contains(said, `steered.jsonl:1: id: "q00" is in the job already`) {
+		r.t.Errorf("adding the job's own lines says %q, want them named", said)
+	}
 }
 
 // retried gives the missing video and retries what its absence failed, no more.

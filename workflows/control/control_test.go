@@ -68,7 +68,7 @@ func TestWatchWaitsForStorage(t *testing.T) {
 	config := r.config
 	config.Endpoint = stacktest.FrontS3(t, r.config.Endpoint, nil, func(w http.ResponseWriter, req *http.Request) bool {
 		if !away.Load() || back.Load() {
-			away.CompareAndSwap(false, strings.HasSuffix(req.URL.Path, "/submission.json")) // which is read last
+			away.CompareAndSwap(false, strings.HasSuffix(req.URL.Path, string(artifact.Part(id.String(), 1)))) // which is looked for last
 			return false
 		}
 		w.WriteHeader(http.StatusBadGateway)

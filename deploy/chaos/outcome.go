@@ -82,7 +82,7 @@ func (o outcome) String() string {
 func (o outcome) hit() string {
 	var all []string
 	for _, s := range o.strikes {
-		if s.scene == o.scene {
+		if s.scene == o.scene || s.scene == s.host {
 			all = append(all, s.host)
 		} else {
 			all = append(all, s.scene+" "+s.host)

@@ -35,6 +35,7 @@ func (s *stages) closePage(ctx context.Context, in workflows.CloseInput) (workfl
 	if added > 0 {
 		s.tellStage(workflows.VideoInput{Run: in.Run, Page: in.Page, Video: len(page.videos)}, job.StageRecord, added, added, 0)
 	}
+	s.files.forget(in.Job, in.Page)
 	return tallyOf(written), nil
 }
 

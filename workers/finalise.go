@@ -49,6 +49,7 @@ func (s *stages) finalisePage(ctx context.Context, in workflows.FinaliseInput, n
 	if err != nil {
 		return err
 	}
+	defer s.files.forget(in.Job, number)
 	newest, err := s.newest(ctx, page, in.Job, number, in.Generation)
 	if err != nil {
 		return err

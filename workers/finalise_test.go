@@ -157,3 +157,24 @@ func TestRetryReplacesWhatFailed(t *testing.T) {
 		t.Errorf("result = %+v, %v", result, err)
 	}
 }
+
+// TestClosedPagesAreForgotten: what a worker holds does not grow with the pages it has closed.
+func TestClosedPagesAreForgotten(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t, questions("/x", 4), 2, nil)
+	for page := range 2 {
+		if _, err := d.closePage(t.Context(), d.closeIn(page, job.CanceledJob)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n := d.files.pages.Len(); n != 0 {
+		t.Errorf("%d pages are held after they were closed", n)
+	}
+	in := workflows.FinaliseInput{JobInput: workflows.JobInput{Run: d.run, Pages: 2, Items: 4, Variants: 1}, State: job.StateFinished}
+	if _, err := d.finalise(t.Context(), in); err != nil {
+		t.Fatal(err)
+	}
+	if n := d.files.pages.Len(); n != 0 {
+		t.Errorf("%d pages are held after the job was finalised", n)
+	}
+}

@@ -69,6 +69,9 @@ func (f *jobFiles) page(ctx context.Context, key artifact.Key) ([]job.Item, erro
 	return items, nil
 }
 
+// forget drops a page that is closed, so that memory does not grow with a job.
+func (f *jobFiles) forget(jobID string, page int) { f.pages.Remove(artifact.Page(jobID, page)) }
+
 // read reads a file that submitting the job has stored. Nobody makes one that
 // is gone again, so waiting would not help.
 func (f *jobFiles) read(ctx context.Context, key artifact.Key) ([]byte, error) {

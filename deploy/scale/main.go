@@ -121,7 +121,7 @@ func parse(args []string) (options, error) {
 	only := f.String("only", "", "parts to measure, separated by commas (default all)")
 	quick := f.Bool("quick", false, "a few videos and one round of each, to see that it works: minutes")
 	f.IntVar(&o.copies, "videos", 24, "videos of the other jobs")
-	f.IntVar(&o.rounds, "rounds", 3, "rounds of what is compared, of which medians count")
+	f.IntVar(&o.rounds, "rounds", 2, "rounds of what is compared, of which medians count")
 	f.StringVar(&o.bin, "bin", "bin", "folder of Winnow's programs")
 	f.StringVar(&o.bundle, "bundle", "deploy/bundle/demo", "model bundle")
 	f.StringVar(&o.demo, "clips", "deploy/bundle/demo-clips", "folder of the demo's clips and their manifest")

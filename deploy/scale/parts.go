@@ -64,7 +64,7 @@ func measureAsleep(ctx context.Context, o options, r *report) (err error) {
 
 func measureInfers(ctx context.Context, o options, r *report) error {
 	return o.withVideos(o.copies, demoFiles, func(videos []string) error {
-		items, err := asked(o.demo, videos, 4)
+		items, err := asked(o.demo, videos, 2)
 		if err != nil {
 			return err
 		}

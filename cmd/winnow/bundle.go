@@ -25,6 +25,10 @@ func (a *app) bundleCommand() *cobra.Command {
 
 const inspectLong = `Print what a bundle holds and what an answer costs.
 
+FLOPs are counted in two conventions. Real ones are two for each multiply-add that is
+computed, attention causal. The literature's are T(4nd²+2n²d+2ndm), which omits encoder
+and projector: published ratios are of those.
+
 A policy that looks at the question (rediprune) makes a prompt of its own for each.
 One that does not (none, uniform, divprune, …) makes prompts that begin alike, and
 winnow-infer reads that beginning once for all questions about a clip. The last line
@@ -39,7 +43,10 @@ type estimate struct {
 	VisualTotal   int     `json:"visual_total"`
 	VisualKept    int     `json:"visual_kept"`
 	TextTokens    int     `json:"text_tokens"`
-	RealFull      float64 `json:"flops_real_full"`
+	Encode        float64 `json:"flops_encode"`
+	PrefillFull   float64 `json:"flops_prefill_full"` // real
+	PrefillKept   float64 `json:"flops_prefill_kept"`
+	RealFull      float64 `json:"flops_real_full"` // encoder, projector and prefill
 	RealKept      float64 `json:"flops_real_kept"`
 	LiteratureAll float64 `json:"flops_literature_full"`
 	LiteratureCut float64 `json:"flops_literature_kept"`
@@ -91,6 +98,7 @@ func estimateCost(m *bundle.Manifest, frames, text int, keep float64) *estimate 
 	}
 	e := &estimate{
 		Frames: frames, Keep: keep, VisualTotal: total, VisualKept: kept, TextTokens: text,
+		Encode: m.Dims.Encode(frames), PrefillFull: m.Dims.Language.Prefill(0, total+text), PrefillKept: m.Dims.Language.Prefill(0, kept+text),
 		RealFull: m.Dims.FLOPs(bundle.Real, work(total)), RealKept: m.Dims.FLOPs(bundle.Real, work(kept)),
 		LiteratureAll: m.Dims.FLOPs(bundle.Literature, work(total)), LiteratureCut: m.Dims.FLOPs(bundle.Literature, work(kept)),
 		KVBytesFull: m.Dims.Language.KVBytes(total+text, 4), KVBytesKept: m.Dims.Language.KVBytes(kept+text, 4),
@@ -128,8 +136,10 @@ func (a *app) printBundle(m *bundle.Manifest, digest string, e *estimate) {
 func (e *estimate) rows() rows {
 	return rows{
 		{fmt.Sprintf("%d frames, %d text tokens", e.Frames, e.TextTokens), fmt.Sprintf("all %d visual → keep %g: %d", e.VisualTotal, e.Keep, e.VisualKept)},
-		{"FLOPs, real", fmt.Sprintf("%s → %s", si(e.RealFull), si(e.RealKept))},
-		{"FLOPs, literature", fmt.Sprintf("%s → %s", si(e.LiteratureAll), si(e.LiteratureCut))},
+		{"FLOPs of prefill, real", fmt.Sprintf("%s → %s", si(e.PrefillFull), si(e.PrefillKept))},
+		{"FLOPs of prefill, literature", fmt.Sprintf("%s → %s", si(e.LiteratureAll), si(e.LiteratureCut))},
+		{"FLOPs of the encoder, real", si(e.Encode)},
+		{"both and the projector, real", fmt.Sprintf("%s → %s", si(e.RealFull), si(e.RealKept))},
 		{"KV cache, 32-bit", fmt.Sprintf("%sB → %sB", si(float64(e.KVBytesFull)), si(float64(e.KVBytesKept)))},
 		{"shared unpruned prefix wins", breakEven(e.BreakEven)},
 	}

@@ -141,7 +141,7 @@ func (o options) loadPictures(ctx context.Context, server *infer.Server, b *bund
 // take takes requests of these stages until ctx ends.
 func (o options) take(ctx context.Context, server *infer.Server, b *bundle.Bundle, queue *bus.Bus, telling *telling, with string, stages ...job.Stage) error {
 	worker := bus.Worker{
-		V: bus.Version, Name: o.name, Bundle: b.Digest(), Capacity: o.batch, Version: version(), Stages: stages,
+		V: bus.Version, Name: o.name, Bundle: b.Digest(), Capacity: o.batch * o.abreast(b), Version: version(), Stages: stages,
 	}
 	puller, err := queue.Pull(worker)
 	if err != nil {

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/nats-io/nats.go"
 
 	"github.com/winnow-video/winnow/infer/tensor"
 	"github.com/winnow-video/winnow/workflows/artifact"
@@ -109,6 +110,38 @@ func TestDeviceTimeIsTold(t *testing.T) {
 			}
 		}
 	}
+}
+
+// Who hears that a request has ended finds the object, and one end is told of each.
+func TestEndIsToldAfterTheObject(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	conn, _ := r.raw(t)
+	requests := []bus.Request{r.clip(t, "clip", 5), r.question(t, "question", 0.5), r.question(t, "another", 0.5)}
+	var told []*nats.Subscription
+	for _, request := range requests {
+		s, err := conn.SubscribeSync(bus.DoneSubject(request.Out))
+		if err != nil {
+			t.Fatal(err)
+		}
+		told = append(told, s)
+	}
+	r.serve(t)
+	ends := r.ask(t, requests...)
+	for i, s := range told {
+		m, err := s.NextMsg(patience)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var done bus.Done
+		if err := json.Unmarshal(m.Data, &done); err != nil || done.Out != requests[i].Out || done.Failure != nil {
+			t.Errorf("%s was told: %v", m.Data, err)
+		}
+		if _, err := r.store.Stat(t.Context(), done.Out); err != nil {
+			t.Errorf("%s was told before it was there: %v", done.Out, err)
+		}
+	}
+	ends()
 }
 
 func (r *rig) reply(t *testing.T, key artifact.Key) job.Reply {

@@ -94,7 +94,7 @@ test-vllm: ## have a real vLLM server answer (never part of make test)
 	CGO_ENABLED=0 $(GO) test -count 1 -v -run TestRealServer ./infer/vllm
 
 # Needs deploy/bundle/requirements.txt: torch and transformers, gigabytes for a minute of tests. So CI does without.
-test-export: ## test the exporter (never part of make test or CI: it needs torch and transformers)
+test-export: build ## test the exporter (never part of make test or CI: it needs torch and transformers)
 	@$(PYTHON) -c 'import onnx, onnxruntime, torch, transformers' || { echo 'install deploy/bundle/requirements.txt, and name the interpreter that has it: make test-export PYTHON=…' >&2; exit 2; }
 	$(PYTHON) -m unittest discover -s deploy/bundle
 

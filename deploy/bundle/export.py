@@ -47,6 +47,7 @@ def export(args):
     checkpoint = Checkpoint(args.model, args.revision)
     family = families.of(checkpoint, args.weights)
     tokenizer = checkpoint.tokenizer()
+    every_token_has_a_row(checkpoint, tokenizer, family)
     prompt = prompt_of(args, checkpoint, tokenizer, family)
     out, works = Path(args.out), []
     try:
@@ -69,6 +70,13 @@ def export(args):
             shutil.rmtree(left, ignore_errors=True)
     total = sum(f.stat().st_size for f in out.iterdir())
     print(f"{out}: {manifest['name']}, {total / 1e6:.1f} MB, digest {digest(out / 'bundle.json')[:12]}")
+
+
+def every_token_has_a_row(checkpoint, tokenizer, family):
+    rows = family.text.vocab_size
+    token, number = max(tokenizer.get_vocab().items(), key=lambda known: known[1])
+    if number >= rows:
+        raise Refused(f"{checkpoint.source}: token {number} {token!r} has no row in the embedding table of {rows}: the tokenizer is another model's")
 
 
 def arguments():

@@ -1,4 +1,5 @@
-"""What export.py refuses, by name, and that it leaves nothing behind: python -m unittest, in this folder."""
+"""What export.py makes of shards, what it refuses, by name, and that it leaves nothing behind; and that
+`winnow bundle verify --against transformers` tells a bundle's checkpoint from another: make test-export."""
 
 import json
 import shutil
@@ -11,16 +12,69 @@ from pathlib import Path
 import parity
 
 EXPORT = Path(__file__).with_name("export.py")
+ROOT = EXPORT.parents[2]
+CLIPS = EXPORT.parent / "demo-clips" / "manifest.jsonl"
 
 
-class Refuses(unittest.TestCase):
+class Export(unittest.TestCase):
+    """a checkpoint, and where its bundle goes"""
+
     def setUp(self):
         self.folder = Path(tempfile.mkdtemp())
         self.addCleanup(shutil.rmtree, self.folder)
-        self.model, self.out = self.folder / "model", self.folder / "bundles"
-        self.model.mkdir()
-        parity.checkpoint(self.model, "llava_next_video", 0)
+        self.model, self.out = self.checkpoint(0), self.folder / "bundles"
 
+    def checkpoint(self, seed):
+        folder = self.folder / f"model-{seed}"
+        folder.mkdir()
+        parity.checkpoint(folder, "llava_next_video", seed)
+        return folder
+
+    def export(self, name, *more):
+        command = [sys.executable, EXPORT, "--model", self.model, "--out", self.out / name, "--name", "tiny", *more]
+        subprocess.run(command, capture_output=True, text=True, check=True)
+        return self.out / name
+
+
+class Makes(Export):
+    def test_shards(self):
+        """the same bundle as of one file"""
+        from safetensors.torch import load_file, save_file
+
+        whole = (self.export("whole") / "bundle.json").read_text()
+        weights = load_file(self.model / "model.safetensors")
+        shards = [f"model-0000{i}-of-00003.safetensors" for i in (1, 2, 3)]
+        at = {n: shards[i % 3] for i, n in enumerate(weights)}
+        for shard in shards:
+            save_file({n: w for n, w in weights.items() if at[n] == shard}, self.model / shard, metadata={"format": "pt"})
+        (self.model / "model.safetensors").unlink()
+        (self.model / "model.safetensors.index.json").write_text(json.dumps({"metadata": {}, "weight_map": at}))
+        self.assertEqual(whole, (self.export("shards") / "bundle.json").read_text())
+
+
+class Verifies(Export):
+    def verify(self, bundle, model, *more):
+        command = [ROOT / "bin" / "winnow", "bundle", "verify", bundle, "--against", "transformers", "--model", model, "--manifest", CLIPS]
+        return subprocess.run([*command, "--clips", "2", "--keep", "1,0.15", "--python", sys.executable, *more], cwd=ROOT, capture_output=True, text=True)
+
+    def test_its_checkpoint(self):
+        ran = self.verify(self.export("f16"), self.model, "--query", "question")
+        self.assertEqual(ran.returncode, 0, ran.stdout + ran.stderr)
+        self.assertEqual(4, ran.stdout.count("ids equal"), ran.stdout)  # clips by shares
+
+    def test_int8(self):
+        """near the checkpoint, and not equal"""
+        bundle = self.export("int8", "--weights", "int8")
+        self.assertEqual(self.verify(bundle, self.model, "--tolerance", "0.1").returncode, 0)
+        self.assertEqual(self.verify(bundle, self.model).returncode, 1)
+
+    def test_another_checkpoint(self):
+        ran = self.verify(self.export("f16"), self.checkpoint(1))
+        self.assertEqual(ran.returncode, 1, ran.stdout + ran.stderr)
+        self.assertIn("largest difference", ran.stdout)
+
+
+class Refuses(Export):
     def refused(self, *words):
         """export ends with one line that has these words, and has written nothing"""
         ran = subprocess.run([sys.executable, EXPORT, "--model", self.model, "--out", self.out / "x"], capture_output=True, text=True)
@@ -58,6 +112,11 @@ class Refuses(unittest.TestCase):
         name = next(n for n in weights if n.endswith("layers.1.mlp.down_proj.weight"))
         save_file({n: w for n, w in weights.items() if n != name}, self.model / "model.safetensors")
         self.refused("layers.1.mlp.down_proj.weight")
+
+    def test_token_without_a_row(self):
+        tokens = json.loads((self.model / "tokenizer.json").read_text())["added_tokens"]
+        self.change("tokenizer.json", added_tokens=[*tokens, tokens[0] | {"id": 320, "content": "<new>"}])
+        self.refused("token 320 '<new>' has no row in the embedding table of 320")
 
     def test_no_template(self):
         (self.model / "chat_template.json").unlink()

@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -14,6 +15,7 @@ import (
 // goes on with the same job. What a canceled one left open is the budget's.
 func TestBudget(t *testing.T) {
 	r := newRig(t)
+	defer r.keepUp()()
 	lines := clipLines(r, 40) // more than run at once
 	file := r.writeJob("thrifty", lines)
 	run := r.winnow(4, "run", file, "--json", "--budget-gpu-seconds", "0.001")
@@ -49,6 +51,7 @@ func TestBudget(t *testing.T) {
 
 func TestCancelAtTheBudget(t *testing.T) {
 	r := newRig(t)
+	defer r.keepUp()()
 	lines := clipLines(r, 40)
 	run := r.winnow(4, "run", r.writeJob("stopped", lines), "--json", "--budget-money", "0.001", "--budget-price-per-gpu-hour", "3600")
 	partial := run.records()
@@ -67,6 +70,17 @@ func TestCancelAtTheBudget(t *testing.T) {
 	}
 	if diff := cmp.Diff(partial, ended); diff != "" {
 		t.Errorf("the cancel changed what had ended (-before +after):\n%s", diff)
+	}
+}
+
+// keepUp starts a stack that outlives its users, until it is stopped.
+func (r *rig) keepUp() (stop func()) {
+	r.t.Helper()
+	up := r.start("up")
+	r.eventually("the stack is up", func() bool { return r.lasting() || !up.running() })
+	return func() {
+		up.signal(syscall.SIGINT)
+		up.wait(0)
 	}
 }
 

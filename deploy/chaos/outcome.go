@@ -60,7 +60,7 @@ func (o *outcome) judgeEncodes(videos int) {
 func table(o options, outcomes []outcome) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%d videos a job, seed %d\n\n", o.videos, o.seed)
-	b.WriteString("| scene | strikes | seconds | records | encodes | begun again | in flight at strikes | objects read | violations |\n|---|---|---|---|---|---|---|---|---|\n")
+	b.WriteString("| scene | strikes | seconds | records | encodes | clips read again | in flight at strikes | objects read | violations |\n|---|---|---|---|---|---|---|---|---|\n")
 	for _, one := range outcomes {
 		b.WriteString(one.String() + "\n")
 	}

@@ -30,6 +30,17 @@ type Window struct {
 	Turn   int `json:"turn,omitempty"`   // pages after which a Job continues as new; default 200
 }
 
+// WindowOf is the Window of about so many videos in a job of so many pages; of no
+// videos it is the default.
+func WindowOf(videos, pages int) Window {
+	if videos <= 0 {
+		return Window{}
+	}
+	const inPage = 250 // of at most 500: while one page ends, another is full
+	open := max(1, min(pages, videos, max(2, (videos+inPage-1)/inPage)))
+	return Window{Pages: open, Videos: (videos + open - 1) / open}
+}
+
 func (w Window) withDefaults() Window {
 	if w.Pages <= 0 {
 		w.Pages = 2

@@ -37,6 +37,7 @@ func bindSpec(set *pflag.FlagSet, spec *job.Spec, pruning *job.Pruning) {
 	set.StringVar((*string)(&spec.Fit), "fit", string(spec.Fit), "where prompt and tokens exceed the context: refuse (default), trim")
 	set.BoolVar(&spec.AllowPartial, "allow-partial", spec.AllowPartial, "answer from the good frames of a damaged video")
 	bindLimits(set, &spec.Limits)
+	set.IntVar(&spec.VideosAtOnce, "videos-at-once", spec.VideosAtOnce, "videos of the job open at a time, on all machines (default 32)")
 	set.IntVar(&spec.Priority, "priority", spec.Priority, "0 first, 1, 2 last")
 	set.StringVar(&spec.Team, "team", spec.Team, "fairness key shared by a team's jobs")
 	bindBudget(set, &spec.Budget)

@@ -22,6 +22,7 @@ fit: trim
 allow_partial: true
 limits: {pixels: 1000000, duration: 1h, bytes: 1000, decode_errors: 2, wall: 1m, memory: 100000000}
 priority: 2
+videos_at_once: 7
 team: t
 budget: {failure_share: 0.5}
 labels: {a: b}

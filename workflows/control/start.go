@@ -107,6 +107,7 @@ func (j *Jobs) input(ctx context.Context, id job.ID) (workflows.JobInput, job.Sp
 		Run:   workflows.Run{V: workflows.Version, Job: id.String(), Generation: st.Generation, Bundle: s.Bundle},
 		Pages: e.Pages, Items: e.Items, Parts: e.Parts, Variants: len(spec.Prune),
 		Budget: spec.Budget, Retry: kinds, Paused: st.State == job.StatePaused, Reason: st.Reason,
+		Window:   workflows.WindowOf(spec.VideosAtOnce, e.Pages),
 		Progress: workflows.Progress{DeviceUS: st.DeviceUS},
 	}, spec, err
 }

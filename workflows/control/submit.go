@@ -58,10 +58,10 @@ func (j *Jobs) Submit(ctx context.Context, s Submission) (job.ID, Outcome, error
 }
 
 // identity is the first 8 hex digits of the digest of spec, manifest and bundle. Where
-// manifest and bundle lie does not matter, what they say does; nor does the budget: with
-// a larger one the same job goes on.
+// manifest and bundle lie does not matter, what they say does; nor does what bounds the
+// job's pace and cost: with a larger budget the same job goes on.
 func identity(spec job.Spec, bundle string, pages [][]byte) string {
-	spec.Manifest, spec.Bundle, spec.Budget = "", "", job.Budget{}
+	spec.Manifest, spec.Bundle, spec.Budget, spec.VideosAtOnce = "", "", job.Budget{}, 0
 	manifest := sha256.New()
 	for _, page := range pages {
 		manifest.Write(page)

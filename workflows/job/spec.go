@@ -8,19 +8,20 @@ import (
 
 // Spec is a job as its author wrote it, defaults filled in. It is stored as jobs/<id>/job.yaml.
 type Spec struct {
-	Name         string            `json:"name" yaml:"name"`                                       // default: the job file's name
-	Manifest     string            `json:"manifest" yaml:"manifest"`                               // required; JSON lines
-	Bundle       string            `json:"bundle" yaml:"bundle"`                                   // required; a folder
-	Frames       Frames            `json:"frames" yaml:"frames"`                                   //
-	Prune        Prunings          `json:"prune" yaml:"prune"`                                     // one or several settings; each is a variant
-	Generate     Generation        `json:"generate" yaml:"generate"`                               //
-	Fit          Fit               `json:"fit" yaml:"fit"`                                         // default refuse
-	AllowPartial bool              `json:"allow_partial,omitempty" yaml:"allow_partial,omitempty"` // answer from the good frames of a damaged video
-	Limits       Limits            `json:"limits" yaml:"limits"`                                   //
-	Priority     int               `json:"priority" yaml:"priority"`                               // 0 first, 1 default, 2 last
-	Team         string            `json:"team,omitempty" yaml:"team,omitempty"`                   // fairness key
-	Budget       Budget            `json:"budget,omitzero" yaml:"budget,omitempty"`                //
-	Labels       map[string]string `json:"labels,omitempty" yaml:"labels,omitempty"`               // free
+	Name         string            `json:"name" yaml:"name"`                                         // default: the job file's name
+	Manifest     string            `json:"manifest" yaml:"manifest"`                                 // required; JSON lines
+	Bundle       string            `json:"bundle" yaml:"bundle"`                                     // required; a folder
+	Frames       Frames            `json:"frames" yaml:"frames"`                                     //
+	Prune        Prunings          `json:"prune" yaml:"prune"`                                       // one or several settings; each is a variant
+	Generate     Generation        `json:"generate" yaml:"generate"`                                 //
+	Fit          Fit               `json:"fit" yaml:"fit"`                                           // default refuse
+	AllowPartial bool              `json:"allow_partial,omitempty" yaml:"allow_partial,omitempty"`   // answer from the good frames of a damaged video
+	Limits       Limits            `json:"limits" yaml:"limits"`                                     //
+	Priority     int               `json:"priority" yaml:"priority"`                                 // 0 first, 1 default, 2 last
+	Team         string            `json:"team,omitempty" yaml:"team,omitempty"`                     // fairness key
+	VideosAtOnce int               `json:"videos_at_once,omitempty" yaml:"videos_at_once,omitempty"` // of this job open at a time, on all machines; default 32
+	Budget       Budget            `json:"budget,omitzero" yaml:"budget,omitempty"`                  //
+	Labels       map[string]string `json:"labels,omitempty" yaml:"labels,omitempty"`                 // free
 }
 
 // NewSpec is the Spec that a job file or flags fill in: zero, but for what has no zero of its own.

@@ -64,6 +64,10 @@ func (l Limits) withDefaults() Limits {
 	return l
 }
 
+// mostVideosAtOnce keeps a Job's open pages, of a few hundred videos each, well
+// below the children that Temporal lets a workflow have.
+const mostVideosAtOnce = 100_000
+
 // Validate checks a Spec with its defaults filled in; the error is a *FieldError.
 // methods are the pruning methods there are.
 func (s Spec) Validate(methods []string) error {
@@ -76,6 +80,7 @@ func (s Spec) Validate(methods []string) error {
 		check(s.Fit == FitRefuse || s.Fit == FitTrim, "fit", "%q: want refuse or trim", s.Fit),
 		s.Limits.validate(),
 		check(0 <= s.Priority && s.Priority <= 2, "priority", "%d: want 0 (first), 1 or 2 (last)", s.Priority),
+		check(0 <= s.VideosAtOnce && s.VideosAtOnce <= mostVideosAtOnce, "videos_at_once", "%d: want 1 to %d", s.VideosAtOnce, mostVideosAtOnce),
 		s.Budget.Validate(),
 		s.Prune.validate(methods),
 	)

@@ -41,36 +41,45 @@ func (s *stages) closePage(ctx context.Context, in workflows.CloseInput) (workfl
 
 // drafts reads what the page's videos reported.
 func (s *stages) drafts(ctx context.Context, p *page, in workflows.PageInput) (map[workflows.Item]job.Record, error) {
-	all := map[workflows.Item]job.Record{}
-	for video := range p.videos {
-		key := artifact.VideoRecords(in.Job, in.Generation, in.Page, video)
-		if err := s.collect(ctx, p, key, all); err != nil {
-			return nil, err
-		}
+	reports := make([][]job.Record, len(p.videos))
+	err := each(ctx, len(reports), storeCalls, func(ctx context.Context, video int) (err error) {
+		reports[video], err = s.recordsAt(ctx, artifact.VideoRecords(in.Job, in.Generation, in.Page, video))
+		return err
+	})
+	if err != nil {
+		return nil, err
 	}
-	return all, nil
+	return p.byItem(reports), nil
 }
 
-// collect adds the records under key, if there are any, to all.
-func (s *stages) collect(ctx context.Context, p *page, key artifact.Key, all map[workflows.Item]job.Record) error {
+// recordsAt are the records under key, if there are any.
+func (s *stages) recordsAt(ctx context.Context, key artifact.Key) ([]job.Record, error) {
 	text, err := s.cfg.Store.Get(ctx, key)
 	switch {
 	case isGone(err):
-		return nil
+		return nil, nil
 	case err != nil:
-		return err
+		return nil, err
 	}
 	records, err := job.ReadLines[job.Record](text)
 	if err != nil {
-		return fmt.Errorf("%s: %w", key, err)
+		return nil, fmt.Errorf("%s: %w", key, err)
 	}
+	return records, nil
+}
+
+// byItem is the last of each item's records.
+func (p *page) byItem(files [][]job.Record) map[workflows.Item]job.Record {
+	all := map[workflows.Item]job.Record{}
 	at := p.places()
-	for _, r := range records {
-		if item, ok := at[place{r.ID, r.Variant}]; ok {
-			all[item] = r
+	for _, records := range files {
+		for _, r := range records {
+			if item, ok := at[place{r.ID, r.Variant}]; ok {
+				all[item] = r
+			}
 		}
 	}
-	return nil
+	return all
 }
 
 // place is what a record says of where it belongs.
@@ -139,11 +148,12 @@ func (s *stages) writeOnce(ctx context.Context, key artifact.Key, records []job.
 
 // newest is a page's records, the newest of each item up to a generation.
 func (s *stages) newest(ctx context.Context, p *page, jobID string, number, generation int) (map[workflows.Item]job.Record, error) {
-	all := map[workflows.Item]job.Record{}
-	for g := range generation + 1 {
-		if err := s.collect(ctx, p, artifact.PageRecords(jobID, g, number), all); err != nil {
+	generations := make([][]job.Record, generation+1)
+	for g := range generations {
+		var err error
+		if generations[g], err = s.recordsAt(ctx, artifact.PageRecords(jobID, g, number)); err != nil {
 			return nil, err
 		}
 	}
-	return all, nil
+	return p.byItem(generations), nil
 }

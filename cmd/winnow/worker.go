@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/winnow-video/winnow/decode/wire"
 	"github.com/winnow-video/winnow/workers"
 	"github.com/winnow-video/winnow/workers/source"
 	"github.com/winnow-video/winnow/workflows/artifact/diskcache"
@@ -47,7 +48,8 @@ func (a *app) workerCommand() *cobra.Command {
 	var cache diskcache.Config
 	var drain time.Duration
 	var metrics string
-	var on devices
+	var decodes wire.Hwaccel
+	var encodes inferDevice
 	var of release
 	c := &cobra.Command{Use: "worker", Short: "Serve task queues of a running stack", Long: workerLong, Args: exactArgs()}
 	c.Flags().StringSliceVar(&queues, "queue", nil, "queue to serve: winnow, winnow-call, winnow-decode (default all)")
@@ -57,7 +59,8 @@ func (a *app) workerCommand() *cobra.Command {
 	c.Flags().IntVar(&origins.Concurrency, "origin-reads", 0, "reads at once from one origin of videos, S3 bucket or web host (default 16)")
 	c.Flags().Float64Var(&origins.PerSecond, "origin-rate", 0, "reads a second begun from one origin (default: as many as come)")
 	c.Flags().DurationVar(&drain, "drain", 10*time.Second, "time after SIGTERM in which decoding and pruning may finish; the rest runs again elsewhere")
-	on.bind(c.Flags())
+	bindHwaccel(c.Flags(), &decodes)
+	bindDevice(c.Flags(), &encodes)
 	of.bind(c.Flags())
 	cache.Bind(c.Flags())
 	monitor.Bind(c.Flags(), &metrics)
@@ -76,10 +79,10 @@ func (a *app) workerCommand() *cobra.Command {
 			return err
 		}
 		log := a.logger()
-		log.Info("worker starting", "temporal", services.Temporal.Address, "queues", strings.Join(queues, ","), "hwaccel", on.decode, "device", on.encode, "build", of.BuildID)
+		log.Info("worker starting", "temporal", services.Temporal.Address, "queues", strings.Join(queues, ","), "hwaccel", decodes, "device", encodes, "build", of.BuildID)
 		return a.work(c.Context(), services, cache, metrics, workers.Config{
-			Queues: queues, Slots: slots, Origins: origins, Hwaccel: on.decode,
-			Encoder: workers.Encoder{Provider: on.encode.Provider}, Drain: drain, Deployment: of.Deployment, Logger: log,
+			Queues: queues, Slots: slots, Origins: origins, Hwaccel: decodes,
+			Encoder: workers.Encoder{Provider: encodes.Provider}, Drain: drain, Deployment: of.Deployment, Logger: log,
 		})
 	}
 	return c

@@ -9,8 +9,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/nats-io/nats.go"
-	"github.com/nats-io/nats.go/jetstream"
 	enums "go.temporal.io/api/enums/v1"
 	"go.temporal.io/sdk/temporal"
 
@@ -102,15 +100,7 @@ func lastOf(requests []bus.Request, clips []artifact.Key) (last int) {
 // order, and the most that the queue held at once.
 func (o *oracle) watch(t *testing.T, c bus.Config) (order func() ([]bus.Request, int), release func()) {
 	t.Helper()
-	conn, err := nats.Connect(c.URL, nats.UserInfo(c.User, c.Password))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(conn.Close)
-	js, err := jetstream.New(conn)
-	if err != nil {
-		t.Fatal(err)
-	}
+	_, js := stacktest.RawNATS(t, c)
 	var mu sync.Mutex
 	var seen []bus.Request
 	var most uint64

@@ -294,17 +294,7 @@ func (r *rig) askTimed(t *testing.T, requests ...bus.Request) (ends func() ([]ti
 // raw is the queue without Winnow.
 func (r *rig) raw(t *testing.T) (*nats.Conn, jetstream.JetStream) {
 	t.Helper()
-	c := r.stack.NATS
-	conn, err := nats.Connect(c.URL, nats.UserInfo(c.User, c.Password))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(conn.Close)
-	js, err := jetstream.New(conn)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return conn, js
+	return stacktest.RawNATS(t, r.stack.NATS)
 }
 
 // held waits until a worker holds n requests of a class.

@@ -49,17 +49,7 @@ func connectTo(t *testing.T, c bus.Config) *bus.Bus {
 // raw is JetStream without Winnow.
 func raw(t *testing.T) (*nats.Conn, jetstream.JetStream) {
 	t.Helper()
-	c := stacktest.Start(t).NATS
-	conn, err := nats.Connect(c.URL, nats.UserInfo(c.User, c.Password))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(conn.Close)
-	js, err := jetstream.New(conn)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return conn, js
+	return stacktest.RawNATS(t, stacktest.Start(t).NATS)
 }
 
 // digestOf is a bundle that only this test asks for.

@@ -5,7 +5,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/winnow-video/winnow/workflows/bus"
@@ -71,15 +70,7 @@ func TestTLS(t *testing.T) {
 func TestExamine(t *testing.T) {
 	t.Parallel()
 	c := stacktest.StartIn(t, t.TempDir()).Services.NATS
-	conn, err := nats.Connect(c.URL, nats.UserInfo(c.User, c.Password))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(conn.Close)
-	js, err := jetstream.New(conn)
-	if err != nil {
-		t.Fatal(err)
-	}
+	_, js := stacktest.RawNATS(t, c)
 	other := jetstream.StreamConfig{Name: bus.InferStream, Subjects: []string{"winnow.infer.v1.>"}, MaxMsgsPerSubject: 9}
 	if _, err := js.CreateStream(t.Context(), other); err != nil {
 		t.Fatal(err)

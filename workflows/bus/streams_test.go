@@ -43,19 +43,11 @@ func TestConnectRefuses(t *testing.T) {
 func TestOtherStreamIsRefused(t *testing.T) {
 	t.Parallel()
 	services := stacktest.StartIn(t, t.TempDir()).Services
-	conn, err := nats.Connect(services.NATS.URL, nats.UserInfo(services.NATS.User, services.NATS.Password))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close()
-	js, err := jetstream.New(conn)
-	if err != nil {
-		t.Fatal(err)
-	}
+	_, js := stacktest.RawNATS(t, services.NATS)
 	if _, err := js.CreateStream(t.Context(), jetstream.StreamConfig{Name: bus.InferStream, Subjects: []string{"winnow.infer.v1.>"}}); err != nil {
 		t.Fatal(err)
 	}
-	_, err = bus.Connect(t.Context(), services.NATS)
+	_, err := bus.Connect(t.Context(), services.NATS)
 	for _, want := range []string{"stream WINNOW_INFER", "retention is Limits, want WorkQueue", "max_msgs_per_subject is 0, want 1"} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("Connect: %v, want %q", err, want)
@@ -72,15 +64,7 @@ func TestDeletedStreamsHeal(t *testing.T) {
 	t.Parallel()
 	services := stacktest.StartIn(t, t.TempDir()).Services
 	b := connectTo(t, fast(services.NATS))
-	conn, err := nats.Connect(services.NATS.URL, nats.UserInfo(services.NATS.User, services.NATS.Password))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close()
-	js, err := jetstream.New(conn)
-	if err != nil {
-		t.Fatal(err)
-	}
+	_, js := stacktest.RawNATS(t, services.NATS)
 	store := memstore.New()
 	req := encode(t, "survivor")
 	p, err := b.Pull(worker(t, "w"))

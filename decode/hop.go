@@ -129,7 +129,7 @@ func (p *picker) decodeGroups(ctx context.Context, in *input, todo *queue) error
 func (p *picker) decodeGroup(ctx context.Context, in *input, part *part) error {
 	flush(in.decoder)
 	in.wanted = part.wants
-	p.last = part.picks[len(part.picks)-1]
+	p.span = spanOf(part.picks)
 	return in.decode(ctx, part.packets, &p.damage, p.show)
 }
 

@@ -18,7 +18,7 @@ type picker struct {
 	req      wire.Request
 	timeline *timeline
 	picks    []int // positions in the timeline that are wanted, ascending
-	last     int   // position of the last that may still come; past it nothing is wanted
+	span     span  // where frames are taken from: another lane takes the others
 	finder   finder
 	fitter   *fitter
 	damage   damage
@@ -35,13 +35,13 @@ type picked struct {
 	width, height int    // of it, upright, before the resize
 	rows, columns int    // of a frame in the clip
 	pixels        []byte // of all picks, in their order
-	taken         []bool // the picks whose pixels are there
+	taken         []bool // the picks whose pixels are there; each is written and read by one lane alone
 	got           int    // how many those are
 }
 
 func newPicker(req wire.Request, in *input, t *timeline, picks []int) *picker {
 	p := &picker{
-		req: req, timeline: t, picks: picks, picked: &picked{taken: make([]bool, len(picks))}, last: picks[len(picks)-1],
+		req: req, timeline: t, picks: picks, picked: &picked{taken: make([]bool, len(picks))}, span: spanOf(picks),
 		finder: finder{timeline: t}, fitter: newFitter(req, in), damage: damage{limit: req.Limits.DecodeErrors},
 	}
 	if req.AllowPartial {
@@ -49,6 +49,13 @@ func newPicker(req wire.Request, in *input, t *timeline, picks []int) *picker {
 	}
 	return p
 }
+
+// span is positions first to last, both included.
+type span struct{ first, last int }
+
+func spanOf(picks []int) span { return span{picks[0], picks[len(picks)-1]} }
+
+func (s span) has(position int) bool { return s.first <= position && position <= s.last }
 
 func (p *picker) free() { p.fitter.free() }
 
@@ -69,10 +76,11 @@ func (p *picker) show(f *astiav.Frame) (more bool, err error) {
 	position := p.finder.next(f)
 	slot, wanted := slices.BinarySearch(p.picks, position)
 	spoiled := p.damage.tainted && p.req.AllowPartial
-	if wanted && !p.taken[slot] && !spoiled {
+	// A decoder may still show, after a flush, what it had of the group before.
+	if wanted && p.span.has(position) && !p.taken[slot] && !spoiled {
 		err = p.take(f, slot)
 	}
-	return err == nil && position < p.last && !p.complete(), err
+	return err == nil && position < p.span.last && !p.complete(), err
 }
 
 func (p *picker) take(f *astiav.Frame, slot int) error {

@@ -300,9 +300,11 @@ func TestKilledWorker(t *testing.T) {
 	r := newRig(t)
 	_, js := r.raw(t)
 	victim := r.serve(t)
-	requests := []bus.Request{r.clip(t, "long", longClip), r.clip(t, "waiting", 2), r.clip(t, "waiting-too", 3)}
+	requests := []bus.Request{r.clip(t, "long", 2*longClip), r.clip(t, "waiting", 2), r.clip(t, "waiting-too", 3)}
+	before := victim.taken(t)
 	ends := r.ask(t, requests[0])
 	r.held(t, js, requests[0].Class(1), 1)
+	victim.computes(t, before, 200*time.Millisecond)
 	more := r.ask(t, requests[1:]...)
 	r.held(t, js, requests[0].Class(1), 3)
 	if err := victim.Process.Kill(); err != nil {
@@ -326,7 +328,7 @@ func TestDrain(t *testing.T) {
 	r := newRig(t)
 	_, js := r.raw(t)
 	first := r.serve(t, "--drain", patience.String())
-	running, waiting := r.clip(t, "running", longClip), []bus.Request{}
+	running, waiting := r.clip(t, "running", 2*longClip), []bus.Request{}
 	before := first.taken(t)
 	ends := r.ask(t, running)
 	r.held(t, js, running.Class(1), 1)

@@ -126,6 +126,17 @@ func (a Activity[In, Out]) untilDone(ctx workflow.Context, in In) (Out, error) {
 	return out, err
 }
 
+// atHand runs as here does, once and for a moment at the most. What that does not
+// settle becomes an activity on queue.
+func (a Activity[In, Out]) atHand(ctx workflow.Context, queue string, in In) (Out, error) {
+	var out Out
+	err := workflow.ExecuteLocalActivity(workflow.WithLocalActivityOptions(ctx, moment()), string(a), in).Get(ctx, &out)
+	if err == nil || ctx.Err() != nil || isDefinite(err) {
+		return out, err
+	}
+	return a.on(ctx, queue, in)
+}
+
 // here runs in the process that runs the workflow: for glue of milliseconds.
 func (a Activity[In, Out]) here(ctx workflow.Context, in In) (Out, error) {
 	var out Out

@@ -34,6 +34,12 @@ func failureOf(stage job.Stage, err error) *job.Failure {
 	return job.Fail(stage, job.InternalError, "%v", err)
 }
 
+// isDefinite says that another attempt would end the same.
+func isDefinite(err error) bool {
+	var app *temporal.ApplicationError
+	return errors.As(err, &app) && app.NonRetryable()
+}
+
 func isMissing(err error) bool {
 	var app *temporal.ApplicationError
 	return errors.As(err, &app) && app.Type() == ErrorMissing

@@ -87,6 +87,8 @@ type VideoInput struct {
 	Page  int   `json:"page"`
 	Video int   `json:"video"` // number within the page
 	Asks  []Ask `json:"asks"`
+
+	AtHand bool `json:"at_hand,omitempty"` // Locate runs at hand; of Videos begun before it could: on its queue
 }
 
 // InputVersion is the version of a Status.

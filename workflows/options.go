@@ -43,6 +43,16 @@ func inProcess() workflow.LocalActivityOptions {
 	}
 }
 
+// moment is far less than what a workflow task may take, and enough for an answer
+// from an origin that is awake, or the digest of a few GB that lie here.
+func moment() workflow.LocalActivityOptions {
+	return workflow.LocalActivityOptions{
+		ScheduleToCloseTimeout: 4 * time.Second,
+		StartToCloseTimeout:    3 * time.Second,
+		RetryPolicy:            backoff(1),
+	}
+}
+
 func backoff(attempts int32) *temporal.RetryPolicy {
 	return &temporal.RetryPolicy{
 		InitialInterval:    time.Second,

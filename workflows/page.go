@@ -16,7 +16,7 @@ func Page(ctx workflow.Context, in PageInput) (Tally, error) {
 		return Tally{}, err
 	}
 	p.window.run(ctx, 0, upTo(len(plan.Videos)), func(ctx workflow.Context, i int) {
-		p.video(ctx, VideoInput{Run: in.Run, Page: in.Page, Video: i, Asks: plan.Videos[i]})
+		p.video(ctx, VideoInput{Run: in.Run, Page: in.Page, Video: i, Asks: plan.Videos[i], AtHand: true})
 	})
 	return p.close(ctx)
 }

@@ -48,7 +48,7 @@ func (v *video) walkAgain(ctx workflow.Context) (stage job.Stage, err error) {
 }
 
 func (v *video) walk(ctx workflow.Context) (job.Stage, error) {
-	located, err := Locate.on(ctx, QueueMain, v.in)
+	located, err := v.locate(ctx)
 	if err != nil {
 		return job.StageFetch, err
 	}
@@ -63,6 +63,13 @@ func (v *video) walk(ctx workflow.Context) (job.Stage, error) {
 		return job.StagePrune, err
 	}
 	return job.StageAnswer, v.answerAll(ctx)
+}
+
+func (v *video) locate(ctx workflow.Context) (Located, error) {
+	if v.in.AtHand {
+		return Locate.atHand(ctx, QueueMain, v.in)
+	}
+	return Locate.on(ctx, QueueMain, v.in)
 }
 
 func (v *video) found(l Located) {

@@ -28,6 +28,7 @@ type script struct {
 	calls    []string
 	plan     workflows.PagePlan
 	located  workflows.Located
+	locate   func(attempt int) error
 	decode   func(attempt int) error
 	encode   func(attempt int) error
 	extend   func(workflows.ExtendInput) extent.Extent
@@ -84,8 +85,11 @@ func run(s *script, env *testsuite.TestWorkflowEnvironment) {
 		return s.plan, nil
 	})
 	workflows.Locate.Register(env, func(context.Context, workflows.VideoInput) (workflows.Located, error) {
-		s.note("Locate")
-		return s.located, nil
+		n := s.note("Locate")
+		if s.locate == nil {
+			return s.located, nil
+		}
+		return s.located, s.locate(n)
 	})
 	workflows.Decode.Register(env, func(context.Context, workflows.StageInput) (workflows.Spent, error) {
 		n := s.note("Decode")
@@ -199,6 +203,55 @@ func TestVideoSkipsWhatExists(t *testing.T) {
 		if diff := cmp.Diff(tc.want, s.calls); diff != "" {
 			t.Errorf("%+v: activities (-want +got):\n%s", tc.located, diff)
 		}
+	}
+}
+
+// What locating at hand does not settle becomes an activity, which has the time and
+// the attempts of one; a definite end is one there already.
+func TestVideoLocatesAtHand(t *testing.T) {
+	t.Parallel()
+	whole := []string{"Decode", "Encode", "Prune", "Answer", "Record"}
+	away := temporal.NewApplicationError("the origin is away", workflows.ErrorFailure, *job.Fail(job.StageFetch, job.InputUnreachable, "away"))
+	gone := temporal.NewNonRetryableApplicationError("no such file", workflows.ErrorFailure, nil, *job.Fail(job.StageFetch, job.InputMissing, "gone"))
+	for name, tc := range map[string]struct {
+		atHand  bool
+		ends    []error // of Locate, by attempt
+		want    []string
+		failure job.Code
+	}{
+		"found":                     {atHand: true, ends: []error{nil}, want: append([]string{"Locate"}, whole...)},
+		"away for a moment":         {atHand: true, ends: []error{away, nil}, want: append([]string{"Locate", "Locate"}, whole...)},
+		"slow":                      {atHand: true, ends: []error{context.DeadlineExceeded, nil}, want: append([]string{"Locate", "Locate"}, whole...)},
+		"its worker stops":          {atHand: true, ends: []error{context.Canceled, nil}, want: append([]string{"Locate", "Locate"}, whole...)},
+		"no such file":              {atHand: true, ends: []error{gone}, want: []string{"Locate", "Record"}, failure: job.InputMissing},
+		"no such file any more":     {atHand: true, ends: []error{away, gone}, want: []string{"Locate", "Locate", "Record"}, failure: job.InputMissing},
+		"begun by an older release": {ends: []error{nil}, want: append([]string{"Locate"}, whole...)},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := &script{locate: func(nth int) error { return tc.ends[min(nth, len(tc.ends))-1] }}
+			env := newEnv()
+			run(s, env)
+			local := 0
+			env.SetOnLocalActivityStartedListener(func(info *activity.Info, _ context.Context, _ []any) {
+				if info.ActivityType.Name == string(workflows.Locate) {
+					local++
+				}
+			})
+			env.ExecuteWorkflow(workflows.VideoType, workflows.VideoInput{Run: newRun(), Asks: asks(1), AtHand: tc.atHand})
+			if err := env.GetWorkflowError(); err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(tc.want, s.calls); diff != "" {
+				t.Errorf("activities (-want +got):\n%s", diff)
+			}
+			if want := map[bool]int{true: 1}[tc.atHand]; local != want {
+				t.Errorf("located at hand %d times, want %d", local, want)
+			}
+			if f := s.recorded[0].Failure; (f == nil) != (tc.failure == "") || f != nil && f.Code != tc.failure {
+				t.Errorf("failure %+v, want %q", f, tc.failure)
+			}
+		})
 	}
 }
 

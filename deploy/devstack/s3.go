@@ -85,6 +85,7 @@ func openObjects(f *folder) (*posix.Posix, error) {
 	opts := posix.PosixOpts{
 		CopyObjectThreshold: 5 << 30,
 		ForceNoObjLockFile:  true, // the state folder is locked: no other process writes here
+		DataIntegrityEtag:   true, // of the checksum that is taken anyway, and not of another MD5
 	}
 	opts.SetNewDirPerm(0o700)
 	opts.SetNewFilePerm(0o600)

@@ -75,7 +75,10 @@ func (t Temporal) options(logger *slog.Logger) (client.Options, error) {
 	o := client.Options{
 		HostPort: t.Address, Namespace: t.Namespace,
 		Logger:            log.NewStructuredLogger(logger),
-		ConnectionOptions: client.ConnectionOptions{GetSystemInfoTimeout: dialLimit},
+		ConnectionOptions: client.ConnectionOptions{
+			GetSystemInfoTimeout: dialLimit,
+			GrpcCompression:      &client.GrpcCompressionNone{}, // messages of hundreds of bytes, which gzip costs more than it spares
+		},
 	}
 	if t.TLS.Wanted() {
 		tls, err := t.TLS.Config("temporal.tls")

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 	"os"
+	"slices"
 	"time"
 
 	"github.com/winnow-video/winnow/workflows"
@@ -27,8 +28,8 @@ func (s *stages) finalise(ctx context.Context, in workflows.FinaliseInput) (work
 		return workflows.JobResult{}, err
 	}
 	sum := newSummation(in, spec)
-	for page := range in.Pages {
-		if err := s.finalisePage(ctx, in, page, files, sum); err != nil {
+	for first := 0; first < in.Pages; first += pagesAtOnce {
+		if err := s.finalisePages(ctx, in, first, min(pagesAtOnce, in.Pages-first), files, sum); err != nil {
 			return workflows.JobResult{}, err
 		}
 	}
@@ -38,21 +39,49 @@ func (s *stages) finalise(ctx context.Context, in workflows.FinaliseInput) (work
 	return workflows.JobResult{V: workflows.Version, State: in.State, Tally: sum.tally}, nil
 }
 
-// finalisePage appends a page's newest records to the files. A page of the
-// first generation that never closed is closed now.
-func (s *stages) finalisePage(ctx context.Context, in workflows.FinaliseInput, number int, files *resultFiles, sum *summation) error {
+// pagesAtOnce are read side by side: a page's records are a few MB at the most.
+const pagesAtOnce = 8
+
+// finalisePages appends the newest records of n pages to the files, in their order.
+func (s *stages) finalisePages(ctx context.Context, in workflows.FinaliseInput, first, n int, files *resultFiles, sum *summation) error {
+	pages := make([][]ending, n)
+	err := each(ctx, n, pagesAtOnce, func(ctx context.Context, i int) (err error) {
+		pages[i], err = s.endings(ctx, in, first+i)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	for _, e := range slices.Concat(pages...) {
+		sum.add(e.variant, e.record)
+		if err := files.write(e.record); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// ending is an item's newest record.
+type ending struct {
+	variant int // index into Spec.Prune
+	record  job.Record
+}
+
+// endings are those of a page, in manifest order. One of the first generation that
+// never closed is closed now.
+func (s *stages) endings(ctx context.Context, in workflows.FinaliseInput, number int) (all []ending, err error) {
 	input := workflows.PageInput{Run: in.Run, Page: number, Retry: in.Retry}
 	if err := s.closeUnopened(ctx, in, input); err != nil {
-		return err
+		return nil, err
 	}
 	page, err := s.pageOf(ctx, input)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer s.files.forget(in.Job, number)
 	newest, err := s.newest(ctx, page, in.Job, number, in.Generation)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	for line := range page.lines {
 		for variant := range page.spec.Prune {
@@ -60,13 +89,10 @@ func (s *stages) finalisePage(ctx context.Context, in workflows.FinaliseInput, n
 			if !recorded {
 				r = page.ended(in.Job, line, variant, openEnd(job.InternalLost))
 			}
-			sum.add(variant, r)
-			if err := files.write(r); err != nil {
-				return err
-			}
+			all = append(all, ending{variant, r})
 		}
 	}
-	return nil
+	return all, nil
 }
 
 func (s *stages) closeUnopened(ctx context.Context, in workflows.FinaliseInput, page workflows.PageInput) error {

@@ -21,7 +21,7 @@ func (a *app) tellWaiting(ctx context.Context, s *session, id job.ID) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
-	if queues := checkup.Unserved(ctx, s.conn.temporal); len(queues) > 0 {
+	if queues, _ := checkup.Unserved(ctx, s.conn.temporal); len(queues) > 0 {
 		a.tell(fmt.Sprintf("the job waits: nobody serves task queue %s: start `winnow worker`", strings.Join(queues, ", ")))
 	}
 	if why := checkup.NotCurrent(ctx, s.conn.temporal, s.Services.Temporal.Namespace); why != "" {

@@ -48,8 +48,13 @@ func Temporal(ctx context.Context, c stack.Temporal, o Options) []Finding {
 }
 
 func (r *report) pollers(ctx context.Context, conn client.Client, namespace string) {
-	if missing := Unserved(ctx, conn); len(missing) > 0 {
+	missing, err := Unserved(ctx, conn)
+	if len(missing) > 0 {
 		r.warn("workers", "nobody serves task queue "+strings.Join(missing, ", "), "start `winnow worker`, or `winnow up`, before or after submitting")
+		return
+	}
+	if err != nil {
+		r.warn("workers", "who serves the task queues is not known: "+err.Error(), "`winnow doctor` again in a moment: a new namespace takes some seconds")
 		return
 	}
 	if why := NotCurrent(ctx, conn, namespace); why != "" {
@@ -125,15 +130,16 @@ func (r *report) version(ctx context.Context, conn client.Client) (fair bool) {
 	return true
 }
 
-// Unserved lists the task queues of Winnow's that no worker polls. A queue
-// that cannot be described counts as served.
-func Unserved(ctx context.Context, conn client.Client) []string {
-	var missing []string
+// Unserved lists the task queues of Winnow's that no worker polls; the error is of
+// those that cannot be described.
+func Unserved(ctx context.Context, conn client.Client) (missing []string, err error) {
 	for _, queue := range []string{workflows.QueueMain, workflows.QueueCall, workflows.QueueDecode} {
-		d, err := conn.DescribeTaskQueue(ctx, queue, enums.TASK_QUEUE_TYPE_ACTIVITY)
-		if err == nil && len(d.GetPollers()) == 0 {
+		d, failed := conn.DescribeTaskQueue(ctx, queue, enums.TASK_QUEUE_TYPE_ACTIVITY)
+		if failed != nil {
+			err = failed
+		} else if len(d.GetPollers()) == 0 {
 			missing = append(missing, queue)
 		}
 	}
-	return missing
+	return missing, err
 }

@@ -215,7 +215,22 @@ func (c *Cluster) launch(name string) error {
 		return err
 	}
 	c.set(name, p)
+	if s.supervised {
+		go c.supervise(name, p)
+	}
 	return nil
+}
+
+// restartAfter is what a supervisor waits before it starts a program again.
+const restartAfter = 2 * time.Second
+
+// supervise starts a program again that ended by itself: one that begins while a
+// service is away says so and ends, and is not left at that in production.
+func (c *Cluster) supervise(name string, p *process) {
+	<-p.done
+	if time.Sleep(restartAfter); !p.asked.Load() {
+		_ = c.launch(name) // that it does not run, the audit shows
+	}
 }
 
 func (c *Cluster) await(ctx context.Context, name string) error {

@@ -9,14 +9,16 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"time"
 )
 
 // process is a program that runs on a host.
 type process struct {
-	cmd  *exec.Cmd
-	done chan struct{} // closed when it has ended
+	cmd   *exec.Cmd
+	asked atomic.Bool   // to end, or killed: it did not by itself
+	done  chan struct{} // closed when it has ended
 }
 
 // start runs args on host h, its output appended to the host's log. `ip netns
@@ -61,6 +63,7 @@ func (p *process) runs() bool {
 
 // stop asks the process to end and waits until it has, limit at most.
 func (p *process) stop(limit time.Duration) error {
+	p.asked.Store(true)
 	_ = p.cmd.Process.Signal(syscall.SIGTERM)
 	select {
 	case <-p.done:
@@ -71,6 +74,7 @@ func (p *process) stop(limit time.Duration) error {
 }
 
 func (p *process) kill() {
+	p.asked.Store(true)
 	_ = p.cmd.Process.Kill()
 	<-p.done
 }

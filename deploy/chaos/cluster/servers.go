@@ -28,6 +28,8 @@ type service struct {
 	args  []string
 	env   []string
 	ready func(context.Context) error // asked until it is nil; nil for what may come up when it likes
+
+	supervised bool // started again when it ends by itself
 }
 
 // services are what the hosts run, by host. Servers are configured by the files

@@ -32,7 +32,7 @@ func (c *Cluster) settings() []string {
 func (c *Cluster) worker(name string) service {
 	return service{
 		args: []string{c.program("winnow"), "worker", "--cache", c.cache(name), "--cache-bytes", strconv.Itoa(cacheBytes)},
-		env:  c.settings(),
+		env:  c.settings(), supervised: true,
 	}
 }
 
@@ -42,7 +42,7 @@ func (c *Cluster) infer(name string) service {
 			c.program("winnow-infer"), "--name", name, "--bundle", c.Bundle(), "--device", "cpu", "--threads", "1",
 			"--cache", c.cache(name), "--cache-bytes", strconv.Itoa(cacheBytes),
 		},
-		env: c.settings(),
+		env: c.settings(), supervised: true,
 	}
 }
 

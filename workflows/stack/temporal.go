@@ -74,7 +74,7 @@ func (t Temporal) Dial(ctx context.Context, logger *slog.Logger) (client.Client,
 func (t Temporal) options(logger *slog.Logger) (client.Options, error) {
 	o := client.Options{
 		HostPort: t.Address, Namespace: t.Namespace,
-		Logger:            log.NewStructuredLogger(logger),
+		Logger: log.NewStructuredLogger(logger),
 		ConnectionOptions: client.ConnectionOptions{
 			GetSystemInfoTimeout: dialLimit,
 			GrpcCompression:      &client.GrpcCompressionNone{}, // messages of hundreds of bytes, which gzip costs more than it spares

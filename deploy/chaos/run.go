@@ -168,16 +168,16 @@ func (r *run) follow(ctx context.Context) error {
 func (r *run) reach(ctx context.Context, share float64, over chan error) (bool, error) {
 	want := int(share * float64(r.options.videos))
 	for {
-		e, err := r.encodes()
-		if err != nil || e.Finished >= want {
-			return true, err
-		}
 		select {
 		case <-ctx.Done():
 			return false, context.Cause(ctx)
 		case err := <-over:
 			return false, err
 		case <-time.After(500 * time.Millisecond):
+		}
+		e, err := r.encodes()
+		if err != nil || e.Finished >= want {
+			return true, err
 		}
 	}
 }

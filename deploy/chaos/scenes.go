@@ -23,6 +23,8 @@ type scene struct {
 var scenes = []scene{
 	{name: "worker", does: "kill -9 of a winnow worker", hosts: cluster.CPU, away: shortly, play: killed},
 	{name: "decode", does: "kill -9 of a winnow-decode while it decodes", hosts: cluster.CPU, away: span{}, play: func(ctx context.Context, r *run, s strike) error {
+		ctx, cancel := context.WithTimeout(ctx, time.Minute) // the job may end meanwhile
+		defer cancel()
 		return r.cluster.KillOne(ctx, s.host, "winnow-decode")
 	}},
 	{name: "infer", does: "kill -9 of a winnow-infer", hosts: cluster.Infer, away: shortly, queue: true, play: killed},

@@ -3,8 +3,8 @@ package main
 import (
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"net"
+	"os"
 	"strconv"
 	"syscall"
 )
@@ -90,11 +90,12 @@ func (h *holder) settle(p namedPort, remembered int) error {
 	}
 }
 
-// any claims a free port and stores it.
+// any claims a free port and stores it. Where the search begins is this process's own: between choosing a port and
+// listening on it, another winnow-devstack that starts now could take it.
 func (h *holder) any(port *int) error {
-	const tries = 200
-	for range tries {
-		*port = firstPort + rand.IntN(lastPort-firstPort+1)
+	const tries, apart, span = 200, 8, lastPort - firstPort + 1
+	for i := range tries {
+		*port = firstPort + (os.Getpid()*apart+i)%span
 		if h.claim(*port) == nil {
 			return nil
 		}

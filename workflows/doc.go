@@ -16,7 +16,9 @@
 //
 // A change that would order anything else than what a history holds is guarded:
 //   - by the input, where it can be: a field that older inputs lack (JobInput.Budget)
-//     keeps a job to the rules that it began with, and costs no event;
+//     keeps a job to the rules that it began with, and costs no event. It is no guard
+//     where a worker of an older release takes up what a newer one began, which worker
+//     versioning prevents;
 //   - else by workflow.GetVersion, with a change id that is never used again and the
 //     old branch kept until no history of testdata takes it. Its place is the point
 //     where the old order and the new one part, never the workflow's first line.

@@ -88,7 +88,7 @@ type VideoInput struct {
 	Video int   `json:"video"` // number within the page
 	Asks  []Ask `json:"asks"`
 
-	AtHand bool `json:"at_hand,omitempty"` // Locate runs at hand; of Videos begun before it could: on its queue
+	AtHand bool `json:"at_hand,omitempty"` // Locate runs at hand first; false in Videos begun by an older release
 }
 
 // InputVersion is the version of a Status.

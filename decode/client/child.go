@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"sync"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -17,8 +18,10 @@ import (
 	"github.com/winnow-video/winnow/workflows/job"
 )
 
-// niceness is the child's, 0 to 19.
-const niceness = 5
+const (
+	niceness = 5                      // of the child, 0 to 19
+	stretch  = 100 * time.Millisecond // that it runs on end while others want the core as well
+)
 
 // child is one running winnow-decode.
 type child struct {
@@ -56,9 +59,17 @@ func start(path string, req wire.Request, src Source) (*child, error) {
 		ours.Close()
 		return nil, job.Fail(job.StageDecode, job.InternalError, "start the decoder: %v", err)
 	}
-	// Best effort: decoders give way to what keeps jobs going. The group is all of the child's threads.
-	_ = unix.Setpriority(unix.PRIO_PGRP, c.cmd.Process.Pid, niceness)
+	c.giveWay()
 	return c, nil
+}
+
+// giveWay has the child come after what keeps jobs going, and run long at a stretch: where
+// each message that comes may take it off its core, it loses its caches. Both are best effort;
+// threads take what the first one, alone as yet, is given. Linux knows stretches from 6.12 on.
+func (c *child) giveWay() {
+	pid := c.cmd.Process.Pid
+	_ = unix.Setpriority(unix.PRIO_PGRP, pid, niceness)
+	_ = unix.SchedSetAttr(pid, &unix.SchedAttr{Policy: unix.SCHED_BATCH, Nice: niceness, Runtime: uint64(stretch)}, 0)
 }
 
 func socketPair() (ours net.Conn, theirs *os.File, err error) {

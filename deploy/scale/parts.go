@@ -117,7 +117,7 @@ func measureLoop(ctx context.Context, o options, r *report) error {
 			if err != nil {
 				return err
 			}
-			ours, err := onFleet(ctx, o.programs, crew{infers: cores, decodes: cores}, spec, items)
+			ours, err := onFleet(ctx, o.programs, crew{infers: 1, decodes: cores}, spec, items)
 			if err != nil {
 				return err
 			}

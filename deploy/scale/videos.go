@@ -17,15 +17,15 @@ import (
 // picture is what the long clip shows: a test pattern with noise over it, so that it costs what films cost to decode.
 const picture = "testsrc2=s=1280x720:r=30,noise=alls=6:allf=t:all_seed=7,format=yuv420p"
 
-// longClip is 60 s of 720p H.264, a key frame every 250; it is drawn by FFmpeg
+// longClip is two minutes of 720p H.264, a key frame every 250; it is drawn by FFmpeg
 // where it is not there yet.
 func longClip(ctx context.Context, folder, ffmpeg string) (string, error) {
-	path := filepath.Join(folder, "h264-gop250-60s.mp4")
+	path := filepath.Join(folder, "h264-gop250-120s.mp4")
 	if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) {
 		return path, err
 	}
 	part := filepath.Join(folder, "part.mp4")
-	cmd := exec.CommandContext(ctx, ffmpeg, "-v", "error", "-y", "-f", "lavfi", "-i", picture, "-t", "60",
+	cmd := exec.CommandContext(ctx, ffmpeg, "-v", "error", "-y", "-f", "lavfi", "-i", picture, "-t", "120",
 		"-c:v", "libx264", "-preset", "veryfast", "-crf", "25", "-bf", "3", "-refs", "3", "-g", "250", "-keyint_min", "250", "-sc_threshold", "0", part)
 	if text, err := cmd.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("%s draws a clip: %w\n%s", ffmpeg, err, text)

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Measure the engine beside Python's onnxruntime on the same graphs, CPU, and how busy winnow-infer keeps it. Prints Markdown.
 
-    bench.py          # the demo bundle and one of random weights, 0.3 · 10⁹ parameters, which it exports first; about ten minutes
+    bench.py          # the demo bundle and one of random weights, 0.3 · 10⁹ parameters, which it exports first; about 25 minutes
     bench.py --quick  # the demo bundle alone
 
 Both take turns, each turn in a process of its own. Ours is what winnow-infer runs: infer.Encoder and infer.Decoder over
@@ -53,7 +53,7 @@ def arguments():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("--quick", action="store_true", help="leave out the large bundle, which takes torch and transformers to make")
     p.add_argument("--rounds", type=int, default=5, help="turns of each, of which the medians count (default %(default)s)")
-    p.add_argument("--seconds", type=float, default=3, help="of one turn (default %(default)s)")
+    p.add_argument("--seconds", type=float, default=10, help="of one turn: several answers of the large bundle (default %(default)s)")
     p.add_argument("--threads", type=int, default=os.cpu_count(), help="inside a graph (default: the cores)")
     p.add_argument("--large", type=Path, help="another bundle in place of the random one, with decoder.onnx")
     p.add_argument("--work", type=Path, default=ROOT / ".winnow/bench-infer", help="where what is made lies (default .winnow/bench-infer)")
@@ -76,11 +76,20 @@ class Runs:
         self.samples = {}  # by who and what
         for turn in range(args.rounds):
             print(f"{name}: turn {turn + 1} of {args.rounds}", file=sys.stderr, flush=True)
-            self.keep("ours", self.ours("Vision") | self.ours("Decoder"))
+            for graph in ("Vision", "Decoder"):
+                self.beside(graph, turn)
             self.keep("trace", self.traced())
-            for options, flags in PEERS.items():
-                self.keep(options, self.peer("vision", *flags) | self.peer("decoder", *flags))
-                self.keep(f"{options}, bound", self.peer("decoder", "--binding", *flags))
+
+    def beside(self, graph, turn):
+        """one graph by all, one right after the other, for the machine's speed drifts; another one begins each time"""
+        takers = [("ours", lambda: self.ours(graph))]
+        for options, flags in PEERS.items():
+            takers.append((options, lambda flags=flags: self.peer(graph.lower(), *flags)))
+            if graph == "Decoder":
+                takers.append((f"{options}, bound", lambda flags=flags: self.peer("decoder", "--binding", *flags)))
+        first = turn % len(takers)
+        for who, run in takers[first:] + takers[:first]:
+            self.keep(who, run())
 
     def keep(self, who, figures):
         for what, value in figures.items():

@@ -102,6 +102,23 @@ func TestRunReturnsWhatTheSourceFailedWith(t *testing.T) {
 	}
 }
 
+// Best effort, but here it is allowed.
+func TestChildGivesWay(t *testing.T) {
+	t.Parallel()
+	c, err := start(misbehaving(t, "hang").Path, request(job.Limits{}).WithDefaults(), bytesSource{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { c.kill(); c.cmd.Wait(); c.ranges.Close() }()
+	got, err := unix.SchedGetAttr(c.cmd.Process.Pid, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got.Policy != unix.SCHED_BATCH || got.Nice != niceness {
+		t.Errorf("policy %d and niceness %d, want %d and %d", got.Policy, got.Nice, unix.SCHED_BATCH, niceness)
+	}
+}
+
 // Nothing that the child started outlives it.
 func TestRunEndsTheWholeGroup(t *testing.T) {
 	t.Parallel()

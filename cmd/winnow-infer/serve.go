@@ -105,6 +105,7 @@ func (o options) load(ctx context.Context, server *infer.Server, b *bundle.Bundl
 	}
 	defer server.Encoder.Close()
 	if !b.Remote() {
+		engine.LeaveCores()
 		if o.kv, err = o.kvMemory(b); err != nil {
 			return err
 		}

@@ -99,10 +99,10 @@ test-export: build ## test the exporter (never part of make test or CI: it needs
 	$(PYTHON) -m unittest discover -s deploy/bundle
 
 # What needs C; everything else is built and tested without.
-NATIVE := ./decode ./infer/onnx ./cmd/winnow-decode ./cmd/winnow-infer ./deploy/scale/loop
+NATIVE := ./decode ./infer/onnx ./cmd/winnow-decode ./cmd/winnow-infer ./deploy/scale/loop ./infer/bench/ours
 
 pure: build ## the tests of what needs no C, with CGO_ENABLED=0
-	CGO_ENABLED=0 $(GO) test -timeout 20m $$(CGO_ENABLED=0 $(GO) list ./... | grep -vE '/(decode|infer/onnx|cmd/winnow-decode|cmd/winnow-infer|deploy/scale/loop)$$')
+	CGO_ENABLED=0 $(GO) test -timeout 20m $$($(GO) list -find ./... | grep -vxF "$$($(GO) list -find $(NATIVE))")
 
 check: ## formatting, vet, staticcheck, workflowcheck, tidy modules
 	@unformatted=$$(gofmt -l .); test -z "$$unformatted" || { echo "gofmt -w these: $$unformatted" >&2; exit 1; }

@@ -139,7 +139,7 @@ func TestCStaysInItsPlace(t *testing.T) {
 	t.Parallel()
 	native := []string{"decode", "infer/onnx"}
 	either := []string{"decode/resize"} // the same in Go without C: `make pure` builds and tests it
-	programs := []string{"cmd/winnow-decode", "cmd/winnow-infer", "deploy/scale/loop"}
+	programs := []string{"cmd/winnow-decode", "cmd/winnow-infer", "deploy/scale/loop", "infer/bench/ours"}
 	for _, p := range packages(t) {
 		if p.usesC && !slices.Contains(native, p.path) && !slices.Contains(either, p.path) {
 			t.Errorf("%s uses cgo; only %v and %v may", p.path, native, either)

@@ -4,12 +4,15 @@
     bench.py          # the demo bundle and one of random weights, 0.3 · 10⁹ parameters, which it exports first; about 25 minutes
     bench.py --quick  # the demo bundle alone
 
-Both take turns, each turn in a process of its own. Ours is what winnow-infer runs: infer.Encoder and infer.Decoder over
-infer/onnx. Progress goes to stderr.
+Both are loaded at once and take short turns, one right after the other: what the machine does meanwhile meets all of them. Now and
+then all start anew, for a process may be lucky in where its memory lies. Ours is what winnow-infer runs: infer.Encoder and
+infer.Decoder over infer/onnx. Progress goes to stderr.
 """
 
 import argparse
+import contextlib
 import datetime
+import itertools
 import json
 import os
 import re
@@ -31,6 +34,8 @@ NEAR = 0.10  # of the time that Python's onnxruntime takes, at most so much more
 OUTSIDE = 0.01  # of a token's time outside the graph, at most
 IDLE = 0.05  # of the time in which requests wait or run, at most
 
+REST = 0.1  # seconds between turns: threads that spin while they wait go on for a while
+
 # Ours runs with `same`. `defaults` are a session's that nobody configured: threads spin while they wait.
 PEERS = {"same": [], "defaults": ["--defaults"]}
 
@@ -38,8 +43,8 @@ PEERS = {"same": [], "defaults": ["--defaults"]}
 def main():
     args = arguments()
     args.work.mkdir(parents=True, exist_ok=True)
-    binary = args.work / "onnx.test"
-    subprocess.run(["go", "test", "-c", "-o", str(binary), "./infer/onnx"], cwd=ROOT, check=True)
+    binary = args.work / "ours"
+    subprocess.run(["go", "build", "-o", str(binary), "./infer/bench/ours"], cwd=ROOT, check=True)
     bundles = {"demo": ROOT / "deploy/bundle/demo"} | ({} if args.quick else {"large": large(args)})
     header(args)
     runs = [Runs(name, folder, args, binary) for name, folder in bundles.items()]
@@ -52,8 +57,9 @@ def main():
 def arguments():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("--quick", action="store_true", help="leave out the large bundle, which takes torch and transformers to make")
-    p.add_argument("--rounds", type=int, default=5, help="turns of each, of which the medians count (default %(default)s)")
-    p.add_argument("--seconds", type=float, default=10, help="of one turn: several answers of the large bundle (default %(default)s)")
+    p.add_argument("--starts", type=int, default=5, help="how often all processes start anew (default %(default)s)")
+    p.add_argument("--turns", type=int, default=10, help="of each process (default %(default)s)")
+    p.add_argument("--seconds", type=float, default=1, help="of one turn: at least one answer (default %(default)s)")
     p.add_argument("--threads", type=int, default=os.cpu_count(), help="inside a graph (default: the cores)")
     p.add_argument("--large", type=Path, help="another bundle in place of the random one, with decoder.onnx")
     p.add_argument("--work", type=Path, default=ROOT / ".winnow/bench-infer", help="where what is made lies (default .winnow/bench-infer)")
@@ -68,73 +74,119 @@ def large(args):
     return folder.resolve()
 
 
+class Taker:
+    """a process that has loaded a graph and takes turns with it"""
+
+    def __init__(self, command):
+        self.process = subprocess.Popen([str(c) for c in command], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.read()
+
+    def turn(self, seconds):
+        print(seconds, file=self.process.stdin, flush=True)
+        return self.read()
+
+    def read(self):
+        line = self.process.stdout.readline()
+        if not line:
+            raise SystemExit(f"{shlex.join(map(str, self.process.args))} ended")
+        return json.loads(line)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.process.stdin.close()
+        self.process.wait()
+        self.process.stdout.close()
+
+
 class Runs:
     """all turns with one bundle"""
 
     def __init__(self, name, folder, args, binary):
         self.name, self.folder, self.args, self.binary = name, folder, args, binary
-        self.samples = {}  # by who and what
-        for turn in range(args.rounds):
-            print(f"{name}: turn {turn + 1} of {args.rounds}", file=sys.stderr, flush=True)
-            for graph in ("Vision", "Decoder"):
-                self.beside(graph, turn)
-            self.keep("trace", self.traced())
+        self.samples = {}  # by who and what: one list a start, one figure a turn
+        for start in range(args.starts):
+            for graph in ("vision", "decoder"):
+                print(f"{name}, {graph}: start {start + 1} of {args.starts}", file=sys.stderr, flush=True)
+                self.beside(graph)
+        for _ in range(args.starts):
+            self.keep("trace", [self.traced()])
 
-    def beside(self, graph, turn):
-        """one graph by all, one right after the other, for the machine's speed drifts; another one begins each time"""
-        takers = [("ours", lambda: self.ours(graph))]
+    def beside(self, graph):
+        """one graph by all in a row, and another one begins each time"""
+        with contextlib.ExitStack() as running:
+            takers = {who: running.enter_context(Taker(command)) for who, command in self.commands(graph).items()}
+            took = {who: [] for who in takers}
+            for turn in range(self.args.turns):
+                order = list(takers)
+                for who in order[turn % len(order) :] + order[: turn % len(order)]:
+                    time.sleep(REST)
+                    took[who].append(takers[who].turn(self.args.seconds))
+        for who, turns in took.items():
+            self.keep(who, turns)
+
+    def keep(self, who, turns):
+        for what in turns[0]:
+            self.samples.setdefault((who, what), []).append([figures[what] for figures in turns])
+
+    def commands(self, graph):
+        all = {"ours": self.ours(graph)}
         for options, flags in PEERS.items():
-            takers.append((options, lambda flags=flags: self.peer(graph.lower(), *flags)))
-            if graph == "Decoder":
-                takers.append((f"{options}, bound", lambda flags=flags: self.peer("decoder", "--binding", *flags)))
-        first = turn % len(takers)
-        for who, run in takers[first:] + takers[:first]:
-            self.keep(who, run())
+            all[options] = self.peer(graph, *flags)
+            if graph == "decoder":
+                all[f"{options}, bound"] = self.peer(graph, "--binding", *flags)
+        return all
 
-    def keep(self, who, figures):
-        for what, value in figures.items():
-            self.samples.setdefault((who, what), []).append(value)
-
-    def of(self, who, what):
-        return statistics.median(self.samples[who, what])
-
-    def ratio(self, who, what):
-        """ours by theirs, the median of turns"""
-        return statistics.median(o / t for o, t in zip(self.samples["ours", what], self.samples[who, what]))
-
-    def ours(self, what, length=None, **env):
-        env = os.environ | {
-            "WINNOW_BENCH_BUNDLE": str(self.folder), "WINNOW_BENCH_THREADS": str(self.args.threads), "WINNOW_BENCH_PROMPT": str(PROMPT),
-            "WINNOW_BENCH_TOKENS": str(TOKENS),
-        } | env
-        command = [str(self.binary), "-test.run=^$", f"-test.bench=^Benchmark{what}$", f"-test.benchtime={length or f'{self.args.seconds}s'}"]
-        out = subprocess.run(command, env=env, capture_output=True, text=True, check=True).stdout
-        line = next(x for x in out.splitlines() if x.startswith(f"Benchmark{what}"))
-        return {unit: float(value) for value, unit in re.findall(r"([\d.e+]+) (\S+)", line)}
-
-    def traced(self):
-        """the runtime's trace holds a million events, and slows a token down: few answers, and only for what is outside"""
-        with tempfile.TemporaryDirectory() as folder:
-            return {"outside-ns": self.ours("Decoder", "5x", WINNOW_BENCH_PROFILE=folder)["outside-ns"]}
+    def ours(self, graph, *flags):
+        return [self.binary, *flags, "--threads", self.args.threads, "--prompt", PROMPT, "--tokens", TOKENS, graph, self.folder]
 
     def peer(self, graph, *flags):
-        command = [sys.executable, HERE / "peer.py", graph, self.folder, *flags, "--threads", self.args.threads, "--seconds", self.args.seconds, "--prompt", PROMPT, "--tokens", TOKENS]
-        return json.loads(subprocess.run([str(c) for c in command], capture_output=True, text=True, check=True).stdout)
+        return [sys.executable, HERE / "peer.py", graph, self.folder, *flags, "--threads", self.args.threads, "--prompt", PROMPT, "--tokens", TOKENS]
+
+    def traced(self):
+        """the runtime's trace holds a million events, and slows a token down: one turn, and only for what is outside"""
+        with tempfile.TemporaryDirectory() as folder, Taker(self.ours("decoder", "--profile", folder)) as taker:
+            return taker.turn(self.args.seconds)
+
+    def of(self, who, what):
+        return statistics.median(itertools.chain(*self.samples[who, what]))
+
+    def ratios(self, who, what):
+        """ours by theirs in each turn, a list a start"""
+        return [[o / t for o, t in zip(ours, theirs)] for ours, theirs in zip(self.samples["ours", what], self.samples[who, what])]
+
+    def ratio(self, who, what):
+        """the median of all turns"""
+        return statistics.median(itertools.chain(*self.ratios(who, what)))
+
+    def spread(self, who, what):
+        """the least and the largest median of a start"""
+        medians = [statistics.median(turns) for turns in self.ratios(who, what)]
+        return min(medians), max(medians)
 
     def outside(self):
         return self.of("trace", "outside-ns") / self.of("ours", "token-ns")
 
     def faster(self, what):
         """of Python's two ways with the same options"""
-        return max(self.ratio(who, what) for who in ("same", "same, bound"))
+        return max(("same", "same, bound"), key=lambda who: self.ratio(who, what))
 
     def facts(self):
-        slower = 1 / self.ratio("same", "frames/s") - 1
-        yield f"{self.name}: encoding takes at most {100 * NEAR:.0f} % longer", f"{100 * slower:+.1f} %", slower <= NEAR
-        for what, title in (("prefill-ns", "reading a prompt"), ("token-ns", "a token")):
-            slower = self.faster(what) - 1
-            yield f"{self.name}: {title} takes at most {100 * NEAR:.0f} % longer", f"{100 * slower:+.1f} %", slower <= NEAR
+        for what, title, who in (
+            ("frames/s", "encoding", "same"),
+            ("prefill-ns", "reading a prompt", self.faster("prefill-ns")),
+            ("token-ns", "a token", self.faster("token-ns")),
+        ):
+            longer, spread = self.longer(self.ratio(who, what), what), sorted(self.longer(r, what) for r in self.spread(who, what))
+            figure = f"{100 * longer:+.1f} % (starts {100 * spread[0]:+.1f} to {100 * spread[1]:+.1f})"
+            yield f"{self.name}: {title} takes at most {100 * NEAR:.0f} % longer", figure, longer <= NEAR
         yield f"{self.name}: less than {100 * OUTSIDE:.0f} % of a token outside the graph", f"{100 * self.outside():.2f} %", self.outside() < OUTSIDE
+
+    @staticmethod
+    def longer(ratio, what):
+        """how much longer ours takes, by the ratio of times, or of what was done in a second"""
+        return (1 / ratio if what.endswith("/s") else ratio) - 1
 
 
 def overlap(args):
@@ -172,8 +224,7 @@ def header(args):
 
     models = [x.split(":", 1)[1].strip() for x in Path("/proc/cpuinfo").read_text().splitlines() if x.startswith("model name")]
     commit = subprocess.run(["git", "describe", "--always", "--dirty"], cwd=ROOT, capture_output=True, text=True).stdout.strip()
-    shown = ["--quick"] * args.quick + ["--rounds", str(args.rounds)] * (args.rounds != 5) + ["--seconds", str(args.seconds)] * (args.seconds != 3)
-    print(f"- command: `{shlex.join(['make', 'bench-infer'] if not shown else ['infer/bench/bench.py', *shown])}`")
+    print(f"- command: `{shlex.join(['infer/bench/bench.py', *sys.argv[1:]])}`")
     print(f"- {datetime.date.today()}, {models[0] if models else 'unknown processor'}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f} before; Winnow {commit}")
     print(f"- Python's onnxruntime {onnxruntime.__version__}; {args.threads} threads; prompt of {PROMPT} rows, {TOKENS} tokens said", flush=True)
 

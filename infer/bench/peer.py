@@ -1,13 +1,16 @@
 #!/usr/bin/env python3
-"""Run a bundle's graphs with Python's onnxruntime, as infer does from Go. Prints one JSON object.
+"""Run one graph of a bundle with Python's onnxruntime, in turns that bench.py gives it by turns with ours/, which does the same from Go.
 
-    peer.py vision|decoder BUNDLE --threads N [--defaults] [--binding] [--seconds S] [--prompt L] [--tokens N]
+    peer.py vision|decoder BUNDLE --threads N [--defaults] [--binding] [--prompt L] [--tokens N]
+
+Prints an empty JSON object when it is ready. Then it reads lines, each the length of a turn in seconds, and prints what it measured in that turn.
 """
 
 import argparse
 import json
 import statistics
 import struct
+import sys
 import time
 from pathlib import Path
 
@@ -19,7 +22,10 @@ FRAMES = 8  # of a batch
 
 def main():
     args = arguments()
-    print(json.dumps({"vision": vision, "decoder": decoder}[args.graph](args)))
+    turn = {"vision": vision, "decoder": decoder}[args.graph](args)
+    print("{}", flush=True)
+    for line in sys.stdin:
+        print(json.dumps(turn(float(line))), flush=True)
 
 
 def arguments():
@@ -29,7 +35,6 @@ def arguments():
     p.add_argument("--threads", type=int, default=1)
     p.add_argument("--defaults", action="store_true", help="the session's own options: threads spin, memory is planned by shape")
     p.add_argument("--binding", action="store_true", help="bind inputs and outputs: the cache stays in the runtime's memory")
-    p.add_argument("--seconds", type=float, default=2)
     p.add_argument("--prompt", type=int, default=256)
     p.add_argument("--tokens", type=int, default=32)
     return p.parse_args()
@@ -45,35 +50,46 @@ def session(args, name):
 
 
 def vision(args):
+    """a function that takes turns; each one's first batch does not count: others had the caches"""
     s = session(args, "vision.onnx")
     size = json.loads((args.bundle / "bundle.json").read_text())["image"]["size"]
     pixels = np.random.default_rng(1).integers(0, 256, (FRAMES, size, size, 3), np.uint8)
-    samples = []
-    until = time.perf_counter() + args.seconds
-    while time.perf_counter() < until:
-        began = time.perf_counter()
+
+    def turn(seconds):
         s.run(["tokens"], {"pixels": pixels})
-        samples.append(time.perf_counter() - began)
-    return {"frames/s": FRAMES / statistics.median(samples)}
+        samples = []
+        until = time.perf_counter() + seconds
+        while time.perf_counter() < until:
+            began = time.perf_counter()
+            s.run(["tokens"], {"pixels": pixels})
+            samples.append(time.perf_counter() - began)
+        return {"frames/s": FRAMES / statistics.median(samples)}
+
+    return turn
 
 
 def decoder(args):
+    """a function that takes turns; each one's first prompt does not count"""
     say = (Bound if args.binding else Plain)(args).say
-    rng = np.random.default_rng(1)
     table = embeddings(args.bundle)
-    prompt = table[rng.integers(0, len(table), args.prompt)][None]
+    prompt = table[np.random.default_rng(1).integers(0, len(table), args.prompt)][None]
     for tokens in (1, args.tokens):  # the first pair finds no memory yet
         say(prompt, table, tokens)
-    first, each = [], []
-    until = time.perf_counter() + args.seconds
-    while time.perf_counter() < until:
-        began = time.perf_counter()
+
+    def turn(seconds):
         say(prompt, table, 1)
-        one = time.perf_counter()
-        say(prompt, table, args.tokens)
-        first.append(one - began)
-        each.append((time.perf_counter() - one - first[-1]) / (args.tokens - 1))
-    return {"prefill-ns": statistics.median(first) * 1e9, "token-ns": statistics.median(each) * 1e9}
+        first, each = [], []
+        until = time.perf_counter() + seconds
+        while time.perf_counter() < until:
+            began = time.perf_counter()
+            say(prompt, table, 1)
+            one = time.perf_counter()
+            say(prompt, table, args.tokens)
+            first.append(one - began)
+            each.append((time.perf_counter() - one - first[-1]) / (args.tokens - 1))
+        return {"prefill-ns": statistics.median(first) * 1e9, "token-ns": statistics.median(each) * 1e9}
+
+    return turn
 
 
 class Plain:

@@ -3,6 +3,7 @@ package infer
 import (
 	"math"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -89,6 +90,31 @@ func TestBatchesByRows(t *testing.T) {
 	want := []run{{3, 0, 2}, {2, 0, 5}, {1, 0, 30}, {1, 0, 40}, {3, 40, 3}, {1, 40, 4}}
 	if diff := cmp.Diff(want, g.read); diff != "" {
 		t.Errorf("B prompts of L rows behind S (-want +got):\n%s", diff)
+	}
+}
+
+// Short prompts wait for no long ones, unless there are steps enough to share.
+func TestPaddingPays(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name string
+		say  func(embeds tensor.Dense[float32]) *Prompt
+		want []run // the prompts' own
+	}{
+		{"scored", func(e tensor.Dense[float32]) *Prompt { return scored(e, 0) }, []run{{2, 0, 205}, {2, 0, 805}}},
+		{"few tokens", func(e tensor.Dense[float32]) *Prompt { return generated(e, 0, 8) }, []run{{2, 0, 205}, {2, 0, 805}}},
+		{"many tokens", func(e tensor.Dense[float32]) *Prompt { return generated(e, 0, 128) }, []run{{4, 0, 805}}},
+	} {
+		d, g := ledgered(t, Limits{Rows: 8192, KV: 1 << 30})
+		var prompts []*Prompt
+		for _, n := range []int{800, 200, 805, 205} {
+			prompts = append(prompts, c.say(d.rows(n, 0)))
+		}
+		wantSaid(t, d.Say(t.Context(), prompts))
+		read := slices.DeleteFunc(g.read, func(r run) bool { return r.S > 0 }) // steps
+		if diff := cmp.Diff(c.want, read); diff != "" {
+			t.Errorf("%s: B prompts of L rows behind S (-want +got):\n%s", c.name, diff)
+		}
 	}
 }
 

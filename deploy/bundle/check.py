@@ -9,6 +9,8 @@ from checkpoint import Refused
 from reference import Reference
 
 STEPS = 6  # greedy tokens after the first
+NEAR = 1e-4  # of the largest value
+NEAR_INT8 = 0.05  # rows are rounded to 255 levels, and another order of sums puts one between two on the other side
 LARGEST = 1_000_000_000  # parameters: the model and the graphs are in memory together
 
 
@@ -35,7 +37,7 @@ def session(folder, name):
     return ort.InferenceSession(str(folder / name), options, providers=["CPUExecutionProvider"])
 
 
-def near(what, got, want, tolerance=1e-4):
+def near(what, got, want, tolerance=NEAR):
     error = float(np.abs(got - want).max() / np.abs(want).max())
     if not error <= tolerance:
         raise Refused(f"{what}: differs from transformers by {error:.2g} of its largest value, more than {tolerance:g}")
@@ -68,6 +70,7 @@ def projector(folder, family, reference, tokens):
 def decoder(folder, family, reference, rows):
     """two prompts of unlike length in one batch, padded on the left, then greedy steps over the cache"""
     run = session(folder, "decoder.onnx")
+    tolerance = NEAR_INT8 if family.weights == "int8" else NEAR
     table = reference.embeddings()
     text = torch.randint(0, len(table), (2, 9))
     prompts = [torch.cat([table[text[0]], rows[:40]]), torch.cat([rows[7:20], table[text[1]]])]
@@ -75,10 +78,10 @@ def decoder(folder, family, reference, rows):
     for step in range(STEPS + 1):
         logits, states = advance(run, states)
         want = torch.stack([reference.logits(p)[-1] for p in prompts]).numpy()
-        near(f"decoder.onnx, token {step}", logits, want)
-        ids = want.argmax(-1)
-        if (ids != logits.argmax(-1)).any():
-            raise Refused(f"decoder.onnx, token {step}: greedy ids {logits.argmax(-1)}, transformers' {ids}")
+        near(f"decoder.onnx, token {step}", logits, want, tolerance)
+        ids, said = want.argmax(-1), logits.argmax(-1)
+        if any(w[i] - w[j] > tolerance * np.abs(want).max() for w, i, j in zip(want, ids, said)):
+            raise Refused(f"decoder.onnx, token {step}: greedy ids {said}, transformers' {ids}")
         prompts = [torch.cat([p, table[i : i + 1]]) for p, i in zip(prompts, ids)]
         states["inputs_embeds"] = table[ids][:, None].numpy()
 

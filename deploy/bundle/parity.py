@@ -8,8 +8,8 @@ through the family's own classes, and exported like any other. Beside the bundle
 golden.safetensors (frames, tokens, and of every case the prompt's embeddings and the
 logits of each greedy step) and golden.json (questions, selections, ids); beside a
 bundle of int8, golden-int8.safetensors has the logits and ids of the same class with
-its decoder's matrices rounded as the bundle's are. With
-pruning off they come from the model's own forward over pixels and placeholders;
+its decoder's matrices, and what they are multiplied by, rounded as the bundle's are.
+With pruning off they come from the model's own forward over pixels and placeholders;
 with it, rows that ReDiPrune did not keep are taken out of the same embeddings.
 """
 

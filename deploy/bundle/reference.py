@@ -111,15 +111,16 @@ def rounded(model):
 
 
 def quantised(model):
-    """the model with its decoder's matrices as int8 holds them, and the rest as f16 does"""
+    """the model with its decoder's matrices as int8 holds them, and the rest as f16 does; what they are multiplied by is rounded as well"""
     linear = [m for m in (*model.model.language_model.modules(), model.lm_head) if isinstance(m, torch.nn.Linear) and m.in_features % BLOCK == 0]
     held = [restored(m.weight.detach()) for m in linear]
     rounded(model)
     for m, weight in zip(linear, held):
         m.weight = torch.nn.Parameter(weight, requires_grad=False)  # a head that shares the embeddings parts from them here
+        m.register_forward_pre_hook(lambda _, inputs: (restored(inputs[0]),))
     return model
 
 
-def restored(weight):
-    levels, scale = blocks(weight.numpy())
-    return torch.from_numpy((levels * scale).reshape(weight.shape))
+def restored(values):
+    levels, scale = blocks(values.numpy().reshape(-1, values.shape[-1]))
+    return torch.from_numpy((levels * scale).reshape(values.shape))

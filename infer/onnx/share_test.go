@@ -139,8 +139,8 @@ func equalSaid(t *testing.T, got, want []infer.Said) {
 		if diff := cmp.Diff(want[i].IDs, got[i].IDs); diff != "" {
 			t.Errorf("prompt %d: ids (-want +got):\n%s", i, diff)
 		}
-		near(t, fmt.Sprintf("prompt %d: first token", i), narrow(got[i].Letters), narrow(want[i].Letters))
-		near(t, fmt.Sprintf("prompt %d: said", i), narrowValues(got[i].Logprobs), narrowValues(want[i].Logprobs))
+		near(t, fmt.Sprintf("prompt %d: first token", i), narrow(got[i].Letters), narrow(want[i].Letters), tolerance)
+		near(t, fmt.Sprintf("prompt %d: said", i), narrowValues(got[i].Logprobs), narrowValues(want[i].Logprobs), tolerance)
 	}
 }
 

@@ -4,6 +4,7 @@ import hashlib
 import json
 
 from safetensors.torch import save_file
+from tqdm import tqdm
 
 SHARD = 1 << 30  # bytes of weights in memory at a time
 PREFIX = "model.language_model."
@@ -15,9 +16,9 @@ def write(folder, family, tokenizer):
     family.checkpoint.generation().save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     shards = Shards(folder)
-    for name, _ in family.model.named_parameters():
-        if name == "lm_head.weight" or name.startswith(PREFIX):
-            shards.add(name.replace(PREFIX, "model."), family.stored(name))
+    names = [name for name, _ in family.model.named_parameters() if name == "lm_head.weight" or name.startswith(PREFIX)]
+    for name in tqdm(names, desc="language model", unit="", disable=None, leave=False):
+        shards.add(name.replace(PREFIX, "model."), family.stored(name))
     return shards.close()
 
 

@@ -14,27 +14,34 @@ import numpy as np
 import onnx
 import torch
 from onnx import TensorProto, external_data_helper, helper, numpy_helper
+from tqdm import tqdm
 
 OPSET = 17
 INLINE = 1 << 30
 ALIGN = 64
 BLOCK = 32  # columns that share a scale under int8
-DTYPES = {"f32": np.float32, "f16": np.float16}
 INTEGERS = 4  # MatMulNBits' level: integers times integers. With f32 rows it would widen all weights again for every token, 20 times as slow
+DTYPES = {"f32": np.float32, "f16": np.float16}
 
 
 def write(path, module, weight, inputs, outputs, axes, weights="f16", inline=INLINE):
     """weight(name) is a parameter of module, as f32; inputs: name -> example, in the order of forward's
     arguments; axes: name -> {axis: letter}; weights: how they are stored, f32, f16 or int8"""
-    model = traced(module, inputs, outputs, axes)
     shapes = {n: p.shape for n, p in module.named_parameters()}
-    constants = dict(module.named_buffers())
-    with Data(path, sum(math.prod(s) for s in shapes.values()) * 4 > inline) as data:
-        Weights(model, shapes, constants, weight, data, weights).fill(set(inputs))
+    count = sum(math.prod(s) for s in shapes.values())
+    with Data(path, count * 4 > inline) as data, progress(path, count) as bar:
+        model = traced(module, inputs, outputs, axes)
+        constants = dict(module.named_buffers())
+        Weights(model, shapes, constants, weight, data, weights, bar).fill(set(inputs))
     if data.external:
         model.metadata_props.add(key="data_sha256", value=data.digest())
     path.write_bytes(model.SerializeToString())
     onnx.checker.check_model(str(path) if data.external else model)
+
+
+def progress(path, count):
+    """a bar that counts a graph's weights, where somebody looks"""
+    return tqdm(total=count, desc=path.name, unit="", unit_scale=True, disable=None, leave=False)
 
 
 def traced(module, inputs, outputs, axes):
@@ -89,9 +96,9 @@ class Data:
 class Weights:
     """turns a traced graph's weight inputs into initializers"""
 
-    def __init__(self, model, shapes, constants, weight, data, kind):
+    def __init__(self, model, shapes, constants, weight, data, kind, bar):
         self.graph, self.model = model.graph, model
-        self.shapes, self.constants, self.weight, self.data, self.kind = shapes, constants, weight, data, kind
+        self.shapes, self.constants, self.weight, self.data, self.kind, self.bar = shapes, constants, weight, data, kind, bar
         self.readers = {}  # tensor -> the nodes that read it
         for node in self.graph.node:
             for name in node.input:
@@ -108,6 +115,7 @@ class Weights:
                 self.add(name, self.constants[name].detach().float().numpy())
             else:
                 self.place(name)
+                self.bar.update(math.prod(self.shapes[name]))
         nodes = self.casts + list(self.graph.node)
         del self.graph.node[:]
         self.graph.node.extend(nodes)

@@ -85,7 +85,7 @@ def arguments():
     p.add_argument("--revision", help="commit, tag or branch of a model id")
     p.add_argument("--out", required=True, help="bundle folder; replaced if it exists")
     p.add_argument("--weights", choices=["f32", "f16", "int8"], default="f16",
-                   help="how weights are stored; int8 is the decoder's matrices, the rest is f16 then. Arithmetic is f32")
+                   help="how weights are stored; int8 is the decoder's matrices, and what they are multiplied by; the rest is f16 then. Arithmetic is f32 else")
     p.add_argument("--inline", type=int, default=onnxfile.INLINE >> 20, metavar="MIB",
                    help="a graph whose weights, as f32, take more has them in a file beside it (default: %(default)s)")
     p.add_argument("--language", choices=["local", "remote"], default="local",

@@ -106,7 +106,7 @@ func command() *cobra.Command {
 	o.outside.Bind(f)
 	f.StringVar(&o.name, "name", defaultName(), "name in the directory of workers")
 	f.Var(&o.engine.Device, "device", "where graphs run: auto (CUDA where it can, else the CPU), cpu, cuda:N, tensorrt:N")
-	f.IntVar(&o.engine.Threads, "threads", 0, "threads inside one graph (default: as many as cores)")
+	f.IntVar(&o.engine.Threads, "threads", 0, "threads inside one graph (default: as many as cores). Where graphs run on the CPU, all else that winnow-infer does shares one core, unless $GOMAXPROCS says otherwise")
 	f.BoolVar(&o.engine.Spin, "spin", false, "have the threads of a graph wait for each other without sleeping: quicker where nothing else needs the cores, far slower where something does")
 	f.StringVar(&o.engine.Library, "onnxruntime", "", "libonnxruntime.so (default: $"+onnx.LibraryVariable+", else where `make setup` put it)")
 	f.StringVar(&o.engine.Profile, "profile", "", "folder for ONNX Runtime's trace of every graph, written at the end: what each node cost (default: none; tracing slows graphs down)")

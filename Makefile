@@ -88,10 +88,16 @@ chaos-servers:
 test-deploy: programs ## images, compose file and Helm chart, held against what reads them
 	cd deploy/tests && CGO_ENABLED=0 $(GO) vet ./... && $(GO) mod tidy -diff && CGO_ENABLED=0 $(GO) test -count 1 -timeout 20m ./...
 
-# Needs WINNOW_VLLM_URL, a server, and WINNOW_VLLM_BUNDLE, a bundle of the model that it serves.
-test-vllm: ## have a real vLLM server answer (never part of make test)
-	@test -n "$$WINNOW_VLLM_URL" -a -n "$$WINNOW_VLLM_BUNDLE" || { echo "set WINNOW_VLLM_URL and WINNOW_VLLM_BUNDLE" >&2; exit 2; }
+# Asks the server that WINNOW_VLLM_URL names, with WINNOW_VLLM_BUNDLE, a bundle of the model that it serves; without those
+# it starts one, with the demo's language model: PYTHON must have vllm (its build for CPUs will do) and onnx then.
+test-vllm: build ## have a real vLLM server answer (never part of make test)
+ifdef WINNOW_VLLM_URL
+	@test -n "$$WINNOW_VLLM_BUNDLE" || { echo "set WINNOW_VLLM_BUNDLE, a bundle of the model that $$WINNOW_VLLM_URL serves" >&2; exit 2; }
 	CGO_ENABLED=0 $(GO) test -count 1 -v -run TestRealServer ./infer/vllm
+else
+	@$(PYTHON) -c 'import onnx, vllm' || { echo 'name an interpreter that has vllm and onnx: make test-vllm PYTHON=…; or a server: WINNOW_VLLM_URL and WINNOW_VLLM_BUNDLE' >&2; exit 2; }
+	$(PYTHON) infer/vllm/real/real.py
+endif
 
 # Needs deploy/bundle/requirements.txt: torch and transformers, gigabytes for a minute of tests. So CI does without.
 test-export: build ## test the exporter (never part of make test or CI: it needs torch and transformers)

@@ -118,7 +118,7 @@ func command() *cobra.Command {
 	f.IntVar(&o.batch, "max-batch", 16, "questions of a batch; as many more may wait for the next")
 	f.IntVar(&o.rows, "max-rows", 8192, "rows of prompts, text and visual tokens, that the decoder reads at a time, padding included: bounds a batch, and the memory it computes in")
 	f.DurationVar(&o.wait, "max-wait", 0, "how long a question waits for others to share its batch while the device has nothing to do. Lone questions are answered so much later; what it gains is larger batches where the device is far quicker than questions come. While the device is busy they gather without it")
-	f.Int64Var(&o.kv, "kv-memory", 0, "bytes that the decoder's keys and values may take, half of them for prefixes that questions share (default: $"+kvMemoryVariable+", else a quarter of the free memory, less for small models)")
+	f.Int64Var(&o.kv, "kv-memory", 0, "bytes that the decoder's keys and values may take, half of them for prefixes that questions share (default: $"+kvMemoryVariable+", else a quarter of the free memory, of the machine and of the card, less for small models)")
 	f.DurationVar(&o.limit, "limit", 10*time.Minute, "time one batch may take before the process ends itself, so that a hung device frees its requests")
 	f.DurationVar(&o.drain, "drain", 15*time.Second, "time after SIGTERM in which what runs may finish")
 	o.cache.Bind(f)

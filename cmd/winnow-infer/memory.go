@@ -2,21 +2,29 @@ package main
 
 import (
 	"cmp"
+	"context"
 	"fmt"
+	"math"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/winnow-video/winnow/infer/bundle"
+	"github.com/winnow-video/winnow/infer/device"
 )
 
-// unknownMemory is taken to be free where the system does not tell.
+// unknownMemory is taken to be free where the system, or a card's driver, does not tell.
 const unknownMemory = 4 << 30
 
+// cardPatience is how long the driver's tool may take to tell.
+const cardPatience = 10 * time.Second
+
 // kvMemory is --kv-memory, else what the environment says, else what suits the
-// bundle and the machine.
-func (o options) kvMemory(b *bundle.Bundle) (int64, error) {
+// bundle, the machine and the device.
+func (o options) kvMemory(ctx context.Context, b *bundle.Bundle, d device.Device) (int64, error) {
 	if said := os.Getenv(kvMemoryVariable); o.kv == 0 && said != "" {
 		n, err := strconv.ParseInt(said, 10, 64)
 		if err != nil || n < 1 {
@@ -25,7 +33,11 @@ func (o options) kvMemory(b *bundle.Bundle) (int64, error) {
 		return n, nil
 	}
 	prompt := 2 * b.Dims.Language.KVBytes(b.Context, 4) // what a step reads, and what it writes
-	return cmp.Or(o.kv, defaultKV(freeMemory("/"), prompt, o.batch)), nil
+	free := freeMemory("/")
+	if d.Provider != device.CPU { // a step takes as much again there
+		free = min(free, freeCardMemory(ctx))
+	}
+	return cmp.Or(o.kv, defaultKV(free, prompt, o.batch)), nil
 }
 
 // defaultKV is a quarter of the free memory; up to half of it where one prompt
@@ -49,6 +61,29 @@ func freeMemory(root string) int64 {
 		free = min(free, max(0, limit-used))
 	}
 	return free
+}
+
+// freeCardMemory is the bytes free on the card that has least of them: which of
+// several the driver's tool means by a number depends on more than the number.
+func freeCardMemory(ctx context.Context) int64 {
+	ctx, cancel := context.WithTimeout(ctx, cardPatience)
+	defer cancel()
+	text, err := exec.CommandContext(ctx, "nvidia-smi", "--query-gpu=memory.free", "--format=csv,noheader,nounits").Output()
+	if err != nil {
+		return unknownMemory
+	}
+	least := int64(math.MaxInt64)
+	for line := range strings.Lines(string(text)) {
+		mebibytes, err := strconv.ParseInt(strings.TrimSpace(line), 10, 44)
+		if err != nil {
+			return unknownMemory
+		}
+		least = min(least, mebibytes<<20)
+	}
+	if least == math.MaxInt64 {
+		return unknownMemory
+	}
+	return least
 }
 
 // availableMemory reads MemAvailable of /proc/meminfo.

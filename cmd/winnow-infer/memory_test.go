@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/winnow-video/winnow/infer/bundle"
+	"github.com/winnow-video/winnow/infer/device"
 )
 
 func TestFreeMemory(t *testing.T) {
@@ -90,9 +91,40 @@ func TestKVMemory(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Setenv(kvMemoryVariable, c.environment)
-			got, err := options{kv: c.flag, batch: 16}.kvMemory(b)
+			got, err := options{kv: c.flag, batch: 16}.kvMemory(t.Context(), b, device.Device{Provider: device.CPU})
 			if got != c.want || (err != nil) != (c.want == 0) {
 				t.Errorf("%d bytes, %v: want %d", got, err, c.want)
+			}
+		})
+	}
+}
+
+// What the driver's tool says of cards, and what is taken where it says nothing of use.
+func TestFreeCardMemory(t *testing.T) {
+	for name, c := range map[string]struct {
+		script string // nvidia-smi's; none: it is not there
+		want   int64
+	}{
+		"one card":            {"echo 79000", 79000 << 20},
+		"the fullest counts":  {"echo 79000; echo 12", 12 << 20},
+		"no tool":             {"", unknownMemory},
+		"a tool that fails":   {"echo 79000; exit 9", unknownMemory},
+		"a card without one":  {"echo '[N/A]'", unknownMemory},
+		"a tool without card": {"true", unknownMemory},
+		"nonsense":            {"echo 99999999999999999", unknownMemory},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			t.Setenv("PATH", dir)
+			if c.script != "" {
+				tool := filepath.Join(dir, "nvidia-smi")
+				writeFile(t, tool, "#!/bin/sh\n"+c.script+"\n")
+				if err := os.Chmod(tool, 0o700); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if got := freeCardMemory(t.Context()); got != c.want {
+				t.Errorf("%d bytes, want %d", got, c.want)
 			}
 		})
 	}

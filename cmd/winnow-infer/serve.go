@@ -106,7 +106,7 @@ func (o options) load(ctx context.Context, server *infer.Server, b *bundle.Bundl
 	defer server.Encoder.Close()
 	if !b.Remote() {
 		engine.LeaveCores()
-		if o.kv, err = o.kvMemory(b); err != nil {
+		if o.kv, err = o.kvMemory(ctx, b, device); err != nil {
 			return err
 		}
 		server.Log.Info("memory for the decoder's keys and values", "bytes", o.kv)

@@ -9,6 +9,7 @@ import (
 
 	ort "github.com/yalue/onnxruntime_go"
 
+	"github.com/winnow-video/winnow/infer/bundle"
 	"github.com/winnow-video/winnow/infer/device"
 )
 
@@ -101,12 +102,26 @@ func appendCUDA(options *ort.SessionOptions, card int) error {
 	if err != nil {
 		return err
 	}
-	// Tokens are kept as f32's: TensorFloat-32 has ten bits of fraction.
-	err = o.Update(map[string]string{"device_id": strconv.Itoa(card), "use_tf32": "0"})
+	err = o.Update(map[string]string{
+		"device_id": strconv.Itoa(card),
+		"use_tf32":  "0", // tokens are kept as f32's: TensorFloat-32 has ten bits of fraction
+		// Else each process times several ways to fold patches, and takes another one: other tokens under the same key.
+		"cudnn_conv_algo_search": "DEFAULT",
+	})
 	if err == nil {
 		err = options.AppendExecutionProviderCUDA(o)
 	}
 	return errors.Join(err, o.Destroy())
+}
+
+// deviceOf is what the graph at path runs on. TensorRT compiles one for the shapes
+// that it sees, which takes minutes: the tower has few. Of the others, prompts and
+// answers make new ones all the time, and so they run on CUDA.
+func deviceOf(path string, d device.Device) device.Device {
+	if d.Provider == device.TensorRT && filepath.Base(path) != bundle.VisionFile {
+		d.Provider = device.CUDA
+	}
+	return d
 }
 
 func appendTensorRT(options *ort.SessionOptions, card int) error {

@@ -80,3 +80,22 @@ func TestChoose(t *testing.T) {
 		}
 	}
 }
+
+func TestTensorRTRunsTheTowerAlone(t *testing.T) {
+	t.Parallel()
+	tensorRT, cuda := device.Device{Provider: device.TensorRT, Card: 1}, device.Device{Provider: device.CUDA, Card: 1}
+	for _, c := range []struct {
+		path     string
+		on, want device.Device
+	}{
+		{"b/vision.onnx", tensorRT, tensorRT},
+		{"b/projector.onnx", tensorRT, cuda},
+		{"b/decoder.onnx", tensorRT, cuda},
+		{"b/decoder.onnx", cuda, cuda},
+		{"b/decoder.onnx", device.Device{Provider: device.CPU}, device.Device{Provider: device.CPU}},
+	} {
+		if got := deviceOf(c.path, c.on); got != c.want {
+			t.Errorf("%s on %s runs on %s, want %s", c.path, c.on, got, c.want)
+		}
+	}
+}

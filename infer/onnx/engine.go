@@ -142,7 +142,7 @@ func (e *Engine) options(path string) (*ort.SessionOptions, error) {
 		options.AddSessionConfigEntry("session.intra_op.allow_spinning", spinning),
 		// A plan for every shape seen is no use where each token makes a new one.
 		options.SetMemPattern(false),
-		appendProvider(options, e.device),
+		appendProvider(options, deviceOf(path, e.device)),
 		e.profile(options, path),
 	)
 	if err != nil {

@@ -14,6 +14,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/semaphore"
@@ -77,7 +78,7 @@ func Open(cfg Config) (*Endpoint, error) {
 	}
 	one := exchange{base: base, cfg: cfg, client: client}
 	bounded := limited{one, semaphore.NewWeighted(int64(cfg.InFlight))}
-	return &Endpoint{name: base, asker: patient{bounded, cfg.Patience}, http: client}, nil
+	return &Endpoint{name: base, asker: patient{bounded, cfg.Patience, &atomic.Int64{}}, http: client}, nil
 }
 
 // Name is the server's URL.
@@ -132,8 +133,9 @@ type asker interface {
 
 // again is why an exchange came to nothing that another one may mend.
 type again struct {
-	after time.Duration // asked for by the server; 0 where it did not say
-	why   string
+	after  time.Duration // asked for by the server; 0 where it did not say
+	failed bool          // the server says that it failed: 500
+	why    string
 }
 
 func (a *again) Error() string { return fmt.Sprintf("the language server: %s", a.why) }

@@ -79,8 +79,14 @@ func TestAnswers(t *testing.T) {
 		"a key is refused":       {401, `{"error":{"message":"bad key ` + secret + `"}}`, job.CapacityUnavailable, "bad key [key]"},
 		"no such model":          {404, `{"error":{"message":"no m"}}`, job.CapacityUnavailable, "no m"},
 		"a large prompt":         {413, "large", job.ModelError, "raise its limit"},
-		"a redirect is no way":   {307, "elsewhere", job.ModelError, "307"},
-		"no content is no reply": {204, "", job.ModelError, "204"},
+		"no token is left":       {400, `{"error":{"message":"max_tokens must be at least 1, got 0. (parameter=max_tokens, value=0)"}}`, job.ConfigContext, "got 0"},
+		"NaN, as vLLM says it":   {400, `{"error":{"message":"Out of range float values are not JSON compliant","code":400}}`, job.ModelNotFinite, "NaN or infinity"},
+		"a redirect is no way":   {307, "elsewhere", job.CapacityUnavailable, "307"},
+		"no content is no reply": {204, "", job.CapacityUnavailable, "204"},
+		"credit is spent":        {402, `{"error":{"message":"pay"}}`, job.CapacityUnavailable, "pay"},
+		"no such method":         {405, "", job.CapacityUnavailable, "405"},
+		"a proxy wants a name":   {407, "", job.CapacityUnavailable, "407"},
+		"not that server":        {501, "", job.CapacityUnavailable, "501"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -163,6 +169,43 @@ func TestTriesAgain(t *testing.T) {
 			}, nil)
 			if got, err := ask(t, e); err != nil || got.N != 3 || tries.Load() != 3 {
 				t.Errorf("%+v, %v after %d tries, want an answer to the third", got, err, tries.Load())
+			}
+		})
+	}
+}
+
+// A server that fails on one request alone is told from one that fails on all.
+func TestFailsOnOneRequest(t *testing.T) {
+	t.Parallel()
+	for name, others := range map[string]bool{"it answers others": true, "it answers nobody": false} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			e := open(t, func(w http.ResponseWriter, r *http.Request) {
+				if others && r.URL.Path == "/other" {
+					answer(w, 200, `{"N":3}`)
+					return
+				}
+				answer(w, 500, "oh")
+			}, func(c *Config) { c.Patience = 4 * time.Second })
+			ended := make(chan struct{})
+			go func() {
+				defer close(ended)
+				_, err := ask(t, e)
+				if others {
+					wantFailure(t, err, job.ModelError, "failed on this request 4 times: it answers 500: oh")
+				} else {
+					wantFailure(t, err, job.CapacityUnavailable, "did not answer in 4s: it answers 500: oh")
+				}
+			}()
+			for {
+				select {
+				case <-ended:
+					return
+				case <-time.After(100 * time.Millisecond):
+					if err := e.Ask(t.Context(), Request{Path: "/other"}, &reply{}); others && err != nil {
+						t.Error(err)
+					}
+				}
 			}
 		})
 	}

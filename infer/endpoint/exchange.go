@@ -89,13 +89,15 @@ func (e exchange) broken(ctx context.Context, err error) error {
 }
 
 // refused is the meaning of an answer that is not 200. What is wrong with the
-// item ends it; what is wrong with the server or the key to it does not.
+// item ends it; what is wrong with the server, the way to it or the key does not.
 func (e exchange) refused(resp *http.Response) error {
 	head, _ := io.ReadAll(io.LimitReader(resp.Body, 64<<10)) // what came of it says enough
 	said := fmt.Sprintf("it answers %d: %s", resp.StatusCode, e.tell(message(head)))
 	switch code := resp.StatusCode; {
+	case code < 400, code == http.StatusPaymentRequired, code == http.StatusMethodNotAllowed, code == http.StatusProxyAuthRequired, code == http.StatusNotImplemented:
+		return job.Fail(job.StageAnswer, job.CapacityUnavailable, "the language server, or what stands before it, does not take requests this way: %s", said)
 	case code == http.StatusTooManyRequests, code == http.StatusRequestTimeout, code == http.StatusTooEarly, code >= 500:
-		return &again{after: wait.RetryAfter(resp.Header), why: said}
+		return &again{after: wait.RetryAfter(resp.Header), failed: code == http.StatusInternalServerError, why: said}
 	case code == http.StatusUnauthorized, code == http.StatusForbidden:
 		return job.Fail(job.StageAnswer, job.CapacityUnavailable, "the language server refuses the key: %s", said)
 	case code == http.StatusNotFound:
@@ -104,10 +106,16 @@ func (e exchange) refused(resp *http.Response) error {
 		return job.Fail(job.StageAnswer, job.ModelError, "the prompt is too large for the language server: raise its limit on a request's bytes, or that of what stands before it: %s", said)
 	case isContext(head):
 		return job.Fail(job.StageAnswer, job.ConfigContext, "the prompt does not fit the context that the language server was started with: %s", said)
+	case isNotFinite(head):
+		return job.Fail(job.StageAnswer, job.ModelNotFinite, "the language model returned NaN or infinity: %s", said)
 	default:
 		return job.Fail(job.StageAnswer, job.ModelError, "the language server refuses the request: %s", said)
 	}
 }
+
+// isNotFinite knows the words of Python's JSON, with which vLLM answers 400 where
+// a log-probability is no number.
+func isNotFinite(head []byte) bool { return bytes.Contains(head, []byte("not JSON compliant")) }
 
 // message is what an error answer says: {"error":{"message"}} as OpenAI, {"message"} as vLLM did, or its text.
 func message(body []byte) string {
@@ -127,7 +135,7 @@ func message(body []byte) string {
 // isContext recognises a prompt that is too long. OpenAI has a code for it; vLLM says so.
 func isContext(body []byte) bool {
 	said := strings.ToLower(string(body))
-	for _, sign := range []string{"context_length_exceeded", "maximum context length", "maximum model length", "max_model_len"} {
+	for _, sign := range []string{"context_length_exceeded", "maximum context length", "maximum model length", "max_model_len", "max_tokens must be at least 1, got 0"} {
 		if strings.Contains(said, sign) {
 			return true
 		}

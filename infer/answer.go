@@ -2,6 +2,7 @@ package infer
 
 import (
 	"context"
+	"sync"
 
 	"github.com/winnow-video/winnow/infer/bundle"
 	"github.com/winnow-video/winnow/infer/tensor"
@@ -38,9 +39,8 @@ func (a *Answerer) Answer(ctx context.Context, questions []*Question) []Outcome 
 	outcomes := make([]Outcome, len(questions))
 	var ready []*asked
 	var prompts []*Prompt
-	done := projections{}
 	for i, q := range questions {
-		r, err := a.prepare(q, done)
+		r, err := a.prepare(q)
 		if err != nil {
 			outcomes[i].Failure = job.AsFailure(job.StageAnswer, err)
 			continue
@@ -79,9 +79,9 @@ type asked struct {
 }
 
 // prepare assembles the embeddings of a question's prompt.
-func (a *Answerer) prepare(q *Question, done projections) (*asked, error) {
-	if q.Generate.Mode == job.ModeScore && len(q.Item.Options) == 0 {
-		return nil, job.Fail(job.StageAnswer, job.ConfigInvalid, "generate.mode is score, but line %d of the manifest has no options: give it options, or generate", q.Item.Line)
+func (a *Answerer) prepare(q *Question) (*asked, error) {
+	if err := q.scorable(); err != nil {
+		return nil, err
 	}
 	r := &asked{question: q}
 	if err := a.plan(r); err != nil {
@@ -93,7 +93,7 @@ func (a *Answerer) prepare(q *Question, done projections) (*asked, error) {
 	if (q.mixture != nil) != (a.bundle.PoolAfter != nil) {
 		return nil, contract(job.StageAnswer, "kept: a mixture of tokens belongs to models that pool behind their projector, and only to them")
 	}
-	embeds, err := a.embed(r.plan, q, done)
+	embeds, err := a.embed(r.plan, q)
 	r.prompt = Prompt{Embeds: embeds, Prefix: q.prefix(r.plan), Letters: a.bundle.LetterIDs[:len(q.Item.Options)], Generate: q.Generate}
 	return r, err
 }
@@ -119,9 +119,9 @@ func (a *Answerer) plan(r *asked) (err error) {
 }
 
 // embed lays text and projected rows out as the plan says.
-func (a *Answerer) embed(plan bundle.Prompt, q *Question, done projections) (tensor.Dense[float32], error) {
+func (a *Answerer) embed(plan bundle.Prompt, q *Question) (tensor.Dense[float32], error) {
 	width := a.bundle.Dims.Language.Hidden
-	visual, err := done.of(q.tokens, func() (tensor.Dense[float32], error) { return a.project(q.tokens, width) })
+	visual, err := q.projections.of(q.tokens, func() (tensor.Dense[float32], error) { return a.project(q.tokens, width) })
 	if err != nil {
 		return visual, err
 	}
@@ -149,23 +149,33 @@ func (a *Answerer) embed(plan bundle.Prompt, q *Question, done projections) (ten
 	return embeds, nil
 }
 
-// projections are the rows that the tokens of one call's questions became, by the
-// place of the tokens in memory: questions that read one artifact share it.
-type projections map[*tensor.Float16]tensor.Dense[float32]
+// projections are the rows that the tokens of questions became that were fetched
+// together, by the place of the tokens in memory: what reads one artifact shares it.
+type projections struct {
+	mu sync.Mutex
+	by map[*tensor.Float16]projection
+}
 
-func (p projections) of(tokens tensor.Dense[tensor.Float16], project func() (tensor.Dense[float32], error)) (tensor.Dense[float32], error) {
-	if len(tokens.Data) == 0 {
+// projection makes rows once, whoever asks first.
+type projection func() (tensor.Dense[float32], error)
+
+func (p *projections) of(tokens tensor.Dense[tensor.Float16], project projection) (tensor.Dense[float32], error) {
+	if p == nil || len(tokens.Data) == 0 {
 		return project()
 	}
-	at := &tokens.Data[0]
-	if rows, has := p[at]; has && rows.Rows() == tokens.Rows() {
-		return rows, nil
+	return p.once(&tokens.Data[0], project)()
+}
+
+func (p *projections) once(at *tensor.Float16, project projection) projection {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.by == nil {
+		p.by = map[*tensor.Float16]projection{}
 	}
-	rows, err := project()
-	if err == nil {
-		p[at] = rows
+	if p.by[at] == nil {
+		p.by[at] = sync.OnceValues(project)
 	}
-	return rows, err
+	return p.by[at]
 }
 
 // project maps tokens [M,D] to rows [M,E].

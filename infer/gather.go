@@ -28,7 +28,7 @@ func (s *Server) take(ctx context.Context, batches, clips chan<- work) {
 }
 
 // works are what there is to run, until all is taken: questions before clips,
-// since they end items.
+// since they end items. A nil channel has none.
 func works(batches, clips <-chan work, taken <-chan struct{}) iter.Seq[work] {
 	return func(yield func(work) bool) {
 		for {
@@ -117,7 +117,7 @@ func (s *Server) gather(ctx context.Context, room chan<- int, fetched <-chan []a
 	var waiting queue
 	taking := false
 	for {
-		batch, patience := waiting.batch(s.Batch, s.Rows, s.Wait, time.Now())
+		batch, patience := waiting.batch(s.together(), s.Rows, s.Wait, time.Now())
 		var due chan<- work
 		if len(batch) > 0 && patience <= 0 {
 			due = batches
@@ -141,6 +141,14 @@ func (s *Server) gather(ctx context.Context, room chan<- int, fetched <-chan []a
 			return
 		}
 	}
+}
+
+// together is how many questions a batch may have.
+func (s *Server) together() int {
+	if s.Apart > 0 {
+		return 1
+	}
+	return s.Batch
 }
 
 // after is time.After, and never for what is not waited for.

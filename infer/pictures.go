@@ -72,6 +72,9 @@ func (p *Pictures) answer(ctx context.Context, q *Question) (job.Reply, error) {
 	if q.pictures.Data == nil {
 		return job.Reply{}, contract(job.StageAnswer, "the request names no clip, and the model is shown frames")
 	}
+	if err := q.scorable(); err != nil {
+		return job.Reply{}, err
+	}
 	request, err := p.request(q)
 	if err != nil {
 		return job.Reply{}, err
@@ -220,6 +223,9 @@ func (c *chatCompletion) check() error {
 	}
 	if reason := c.Choices[0].FinishReason; reason != "stop" && reason != "length" {
 		return fmt.Errorf("finish_reason is %q", reason)
+	}
+	if c.Usage.Prompt < 0 || c.Usage.Completion < 0 {
+		return fmt.Errorf("usage counts %d and %d tokens", c.Usage.Prompt, c.Usage.Completion)
 	}
 	return nil
 }

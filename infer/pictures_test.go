@@ -161,12 +161,23 @@ func TestPicturesBadAnswers(t *testing.T) {
 		"no content":  {strings.Replace(chatText, `" B. blue\n"`, "null", 1), "no content"},
 		"filtered":    {strings.Replace(chatText, `"stop"`, `"content_filter"`, 1), "content_filter"},
 		"no logprobs": {chatText, "no logprobs"},
+		"odd usage":   {strings.Replace(chatText, `"prompt_tokens":`, `"prompt_tokens":-`, 1), "usage counts -"},
 		"null":        {strings.Replace(chatText, `"message"`, `"logprobs":{"content":[{"top_logprobs":[{"token":"A","logprob":null}]}]},"message"`, 1), "no log-probability"},
 	} {
 		o := chatServer(t, test.text, &chatRequest{}).Answer(t.Context(), []*Question{shown(t, job.Generation{Mode: job.ModeScore})})[0]
 		if o.Failure == nil || o.Failure.Code != job.ModelContract || !strings.Contains(o.Failure.Detail, test.says) {
 			t.Errorf("%s: %+v, want %s with %q", name, o, job.ModelContract, test.says)
 		}
+	}
+}
+
+// As with a decoder here, there must be something to choose from.
+func TestPicturesScoreWithoutOptions(t *testing.T) {
+	t.Parallel()
+	q := shown(t, job.Generation{Mode: job.ModeScore})
+	q.Item.Options = nil
+	if o := chatServer(t, chatText, &chatRequest{}).Answer(t.Context(), []*Question{q})[0]; o.Failure == nil || o.Failure.Code != job.ConfigInvalid {
+		t.Errorf("%+v, want %s", o, job.ConfigInvalid)
 	}
 }
 

@@ -73,7 +73,7 @@ func (s *Server) prepared(ctx context.Context, l *bus.Lease, failure *job.Failur
 
 // questions fetches the questions that requests ask, side by side.
 func (s *Server) questions(ctx context.Context, leases []*bus.Lease) []asking {
-	pages, keeps := s.pages(ctx, leases), s.keeps(ctx, leases)
+	pages, files, shared := s.pages(ctx, leases), s.files(ctx, leases), &projections{}
 	all := make([]asking, len(leases))
 	failures := make([]*job.Failure, len(leases))
 	var group sync.WaitGroup
@@ -81,7 +81,8 @@ func (s *Server) questions(ctx context.Context, leases []*bus.Lease) []asking {
 		r := l.Request.Answer
 		all[i].lease = l
 		group.Go(func() {
-			if all[i].question, failures[i] = s.question(ctx, r, pages[r.Page], keeps[r.Kept]); failures[i] == nil {
+			if all[i].question, failures[i] = question(r, pages[r.Page], files); failures[i] == nil {
+				all[i].question.projections = shared
 				all[i].rows = s.Answerer.Rows(all[i].question)
 			}
 		})
@@ -116,24 +117,26 @@ func (s *Server) pages(ctx context.Context, leases []*bus.Lease) map[artifact.Ke
 	return pages
 }
 
-// keeper reads a kept artifact, once.
-type keeper func() (*tensor.File, *job.Failure)
+// reader reads a tensor file, once.
+type reader func() (*tensor.File, *job.Failure)
 
-// keeps are the kept artifacts that requests name: several questions share one
-// where the policy does not look at them.
-func (s *Server) keeps(ctx context.Context, leases []*bus.Lease) map[artifact.Key]keeper {
-	keeps := map[artifact.Key]keeper{}
+// files are the kept artifacts that requests name, and the clips: several
+// questions share one where the policy does not look at them.
+func (s *Server) files(ctx context.Context, leases []*bus.Lease) map[artifact.Key]reader {
+	files := map[artifact.Key]reader{}
 	for _, l := range leases {
-		key := l.Request.Answer.Kept
-		if keeps[key] == nil {
-			keeps[key] = sync.OnceValues(func() (*tensor.File, *job.Failure) { return s.read(ctx, job.StageAnswer, key) })
+		for _, key := range []artifact.Key{l.Request.Answer.Kept, l.Request.Answer.Clip} {
+			if files[key] == nil {
+				files[key] = sync.OnceValues(func() (*tensor.File, *job.Failure) { return s.read(ctx, job.StageAnswer, key) })
+			}
 		}
 	}
-	return keeps
+	return files
 }
 
-// question reads one request's item and kept tokens.
-func (s *Server) question(ctx context.Context, r *bus.AnswerRequest, p page, keep keeper) (*Question, *job.Failure) {
+// question reads one request's item and kept tokens, and the clip where the
+// request names one.
+func question(r *bus.AnswerRequest, p page, files map[artifact.Key]reader) (*Question, *job.Failure) {
 	if p.failure != nil {
 		return nil, p.failure
 	}
@@ -141,7 +144,7 @@ func (s *Server) question(ctx context.Context, r *bus.AnswerRequest, p page, kee
 	if err != nil {
 		return nil, job.Fail(job.StageAnswer, job.InternalError, "%s: %v", r.Page, err)
 	}
-	kept, failure := keep()
+	kept, failure := files[r.Kept]()
 	if failure != nil {
 		return nil, failure
 	}
@@ -149,22 +152,17 @@ func (s *Server) question(ctx context.Context, r *bus.AnswerRequest, p page, kee
 	if err != nil {
 		return nil, job.AsFailure(job.StageAnswer, err)
 	}
-	return q, s.see(ctx, r, q)
-}
-
-// see adds the clip where a request names one.
-func (s *Server) see(ctx context.Context, r *bus.AnswerRequest, q *Question) *job.Failure {
 	if r.Clip == "" {
-		return nil
+		return q, nil
 	}
-	clip, failure := s.read(ctx, job.StageAnswer, r.Clip)
+	clip, failure := files[r.Clip]()
 	if failure != nil {
-		return failure
+		return nil, failure
 	}
 	if err := q.See(clip); err != nil {
-		return job.AsFailure(job.StageAnswer, err)
+		return nil, job.AsFailure(job.StageAnswer, err)
 	}
-	return nil
+	return q, nil
 }
 
 // itemAt reads line n, from 0, of a page.

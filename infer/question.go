@@ -27,6 +27,8 @@ type Question struct {
 	shared   bool                         // other questions about the clip have the same kept tokens
 	pictures tensor.Dense[uint8]          // [T,H,W,3]; of a model that is shown frames alone
 	plan     *bundle.Prompt               // of the prompt with all kept tokens, once its rows were counted
+
+	projections *projections // of what was fetched together; nil: nothing was
 }
 
 // NewQuestion reads a kept artifact: tokens F16 [M,D], frame and cell I32 [M]
@@ -109,6 +111,14 @@ func perFrame(frame []int32, frames int) ([]int, error) {
 		last = f
 	}
 	return counts, nil
+}
+
+// scorable refuses to score a question that has nothing to choose from.
+func (q *Question) scorable() error {
+	if q.Generate.Mode == job.ModeScore && len(q.Item.Options) == 0 {
+		return job.Fail(job.StageAnswer, job.ConfigInvalid, "generate.mode is score, but line %d of the manifest has no options: give it options, or generate", q.Item.Line)
+	}
+	return nil
 }
 
 // text is the question as prompts are made of it.

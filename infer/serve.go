@@ -34,23 +34,24 @@ type Answers interface {
 //
 // A batch is what came, of any job, while the last one ran and within Wait of its
 // first question, up to Batch questions of Rows rows. Clips run while no batch
-// wants to: one after the other, though Abreast batches run side by side.
+// wants to, one after the other. With Apart, for a language model elsewhere, which
+// makes batches of its own, every question runs alone, so that none waits for
+// another, and clips run beside them.
 type Server struct {
 	Store    artifact.Store
 	Queue    Queue
 	Encoder  *Encoder
 	Provider string // that the encoder runs on: tokens are kept by it
 	Answerer Answers
-	Batch    int           // questions of a batch
+	Batch    int           // questions of a batch, and of those that are fetched ahead
 	Rows     int           // of prompts in a batch, unless one alone has more; 0: no bound
 	Wait     time.Duration // how long a question waits for company while the device has nothing to do
-	Abreast  int           // batches of questions run side by side; default 1. More is for a language model elsewhere
+	Apart    int           // questions that run side by side, each alone; 0: in batches
 	Limit    time.Duration // of one run
 	Overdue  func()        // called when a run overstays Limit; it must end the process: nothing else frees a hung device's requests
 	Log      *slog.Logger
 	Watch    Watcher // is told what happens; default nobody
 
-	tower sync.Mutex // held while a clip is encoded
 	meter meter
 }
 
@@ -91,25 +92,39 @@ func (s *Server) Serve(ctx context.Context) {
 		defer close(taken)
 		s.take(ctx, batches, clips)
 	})
-	for range 2 {
+	for range max(2, s.Apart) {
 		others.Go(func() {
 			for m := range ended {
 				s.deliver(context.WithoutCancel(ctx), m)
 			}
 		})
 	}
-	var runners sync.WaitGroup
-	for range max(1, s.Abreast) {
-		runners.Go(func() {
-			for w := range works(batches, clips, taken) {
-				ended <- s.run(context.WithoutCancel(ctx), w)
-			}
-		})
-	}
-	runners.Wait()
+	s.runAll(context.WithoutCancel(ctx), batches, clips, taken, ended)
 	close(ended)
 	close(over)
 	others.Wait()
+}
+
+// runAll runs what is taken until there is no more: one work at a time, or with
+// Apart one clip at a time and so many questions beside it.
+func (s *Server) runAll(ctx context.Context, batches, clips <-chan work, taken <-chan struct{}, ended chan<- made) {
+	var runners sync.WaitGroup
+	runner := func(batches, clips <-chan work) {
+		runners.Go(func() {
+			for w := range works(batches, clips, taken) {
+				ended <- s.run(ctx, w)
+			}
+		})
+	}
+	if s.Apart == 0 {
+		runner(batches, clips)
+	} else {
+		runner(nil, clips)
+	}
+	for range s.Apart {
+		runner(batches, nil)
+	}
+	runners.Wait()
 }
 
 // Load is how the device spent its time so far.
@@ -117,10 +132,6 @@ func (s *Server) Load() Load { return s.meter.read() }
 
 // run runs the graphs. The watchdog sees to it that it ends.
 func (s *Server) run(ctx context.Context, w work) made {
-	if w.clip != nil {
-		s.tower.Lock()
-		defer s.tower.Unlock()
-	}
 	watchdog := time.AfterFunc(s.Limit, s.Overdue)
 	defer watchdog.Stop()
 	began := time.Now()

@@ -51,13 +51,12 @@ func (o options) openLanguage(ctx context.Context, engine infer.Engine, b *bundl
 	return infer.NewDecoder(engine, b, infer.Limits{Rows: o.rows, KV: o.kv})
 }
 
-// abreast is how many batches it takes to fill a server, and one more, so that
-// the last answers of one do not leave it idle.
-func (o options) abreast(b *bundle.Bundle) int {
-	if !b.Remote() {
-		return 1
+// apart is how many questions run side by side, each alone; 0: in batches.
+func (o options) apart(b *bundle.Bundle) int {
+	if b.Remote() {
+		return o.language.InFlight
 	}
-	return 1 + (o.language.InFlight+o.batch-1)/o.batch
+	return 0
 }
 
 // engineNames is what runs here, and what answers where that is another.

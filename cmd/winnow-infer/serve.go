@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -63,7 +64,7 @@ func (o options) run(ctx context.Context) error {
 	}
 	defer closeCache()
 	server := &infer.Server{
-		Store: kept, Batch: o.batch, Rows: o.rows, Wait: o.wait, Abreast: o.abreast(b),
+		Store: kept, Batch: o.batch, Rows: o.rows, Wait: o.wait, Apart: o.apart(b),
 		Limit: o.limit, Overdue: o.overdue(log), Log: log, Watch: telling.infer,
 	}
 	if b.Remote() {
@@ -142,7 +143,7 @@ func (o options) loadPictures(ctx context.Context, server *infer.Server, b *bund
 // take takes requests of these stages until ctx ends.
 func (o options) take(ctx context.Context, server *infer.Server, b *bundle.Bundle, queue *bus.Bus, telling *telling, with string, stages ...job.Stage) error {
 	worker := bus.Worker{
-		V: bus.Version, Name: o.name, Bundle: b.Digest(), Capacity: o.batch * o.abreast(b), Version: version(), Stages: stages,
+		V: bus.Version, Name: o.name, Bundle: b.Digest(), Capacity: cmp.Or(o.apart(b), o.batch), Version: version(), Stages: stages,
 	}
 	puller, err := queue.Pull(worker)
 	if err != nil {

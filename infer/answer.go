@@ -107,8 +107,8 @@ func (a *Answerer) plan(r *asked) (err error) {
 	} else if r.plan, err = a.bundle.Prompt(q.text(), q.kept); err != nil {
 		return err
 	}
-	tooLong := a.bundle.Fits(r.plan, most(q.Generate))
-	room := a.bundle.Room(r.plan, most(q.Generate))
+	tooLong := a.bundle.Fits(r.plan, q.Generate.Tokens())
+	room := a.bundle.Room(r.plan, q.Generate.Tokens())
 	if tooLong == nil || q.Fit != job.FitTrim || room == 0 {
 		return tooLong
 	}

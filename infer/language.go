@@ -31,13 +31,11 @@ type Prompt struct {
 func (p *Prompt) Len() int { return p.Embeds.Rows() }
 
 // Most is how many tokens may be said to it.
-func (p *Prompt) Most() int { return most(p.Generate) }
-
-func most(g job.Generation) int {
-	if g.Mode == job.ModeScore {
+func (p *Prompt) Most() int {
+	if p.Generate.Mode == job.ModeScore {
 		return 0
 	}
-	return g.MaxTokens
+	return p.Generate.MaxTokens
 }
 
 // Utterance is what a language model said to one prompt. All log-probabilities

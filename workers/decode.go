@@ -32,52 +32,55 @@ func (s *stages) probeDecoder(ctx context.Context) error {
 }
 
 // decode makes a video's clip in a child process. Of several Videos that want
-// the same clip in this process, one decodes.
-func (s *stages) decode(ctx context.Context, in workflows.StageInput) (workflows.Spent, error) {
+// the same clip in this process, one decodes. The first to know how many frames
+// there are, it says so where no question about them fits the model's context.
+func (s *stages) decode(ctx context.Context, in workflows.StageInput) (workflows.Decoded, error) {
 	began := time.Now()
 	unlock, err := s.decoding.lock(ctx, string(in.Clip))
 	if err != nil {
-		return workflows.Spent{}, err
+		return workflows.Decoded{}, err
 	}
 	defer unlock()
-	fetched, cached, err := s.decodeOnce(ctx, in)
+	out, cached, err := s.decodeOnce(ctx, in)
 	if err != nil {
 		s.failed(in.VideoInput, job.StageDecode, err)
-		return workflows.Spent{}, err
+		return workflows.Decoded{}, err
 	}
 	s.tellStage(in.VideoInput, job.StageDecode, 1, 0, cached)
-	out := spent(ctx, began)
+	fetched := out.BytesFetched
+	out.Spent = spent(ctx, began)
 	out.BytesFetched = fetched
 	return out, nil
 }
 
-func (s *stages) decodeOnce(ctx context.Context, in workflows.StageInput) (fetched int64, cached int, err error) {
+func (s *stages) decodeOnce(ctx context.Context, in workflows.StageInput) (out workflows.Decoded, cached int, err error) {
 	if have, err := s.has(ctx, in.Clip); have || err != nil {
-		return 0, 1, err
+		return out, 1, err
 	}
 	w, err := s.workOf(ctx, in)
 	if err != nil {
-		return 0, 0, err
+		return out, 0, err
 	}
 	src, err := s.sources.Open(ctx, w.items[0].item.Video, w.spec.Limits.Bytes)
 	if err != nil {
-		return 0, 0, waited(err)
+		return out, 0, waited(err)
 	}
 	defer src.Close()
 	if src.ID() != in.Source {
-		return 0, 0, job.Fail(job.StageDecode, job.InputChanged, "the content changed since the job looked at it first: run the job again")
+		return out, 0, job.Fail(job.StageDecode, job.InputChanged, "the content changed since the job looked at it first: run the job again")
 	}
 	req := clipRequest(w)
 	req.Hwaccel = s.hwaccelFor(in, w)
 	clip, err := s.decoder().Run(ctx, req, src)
 	if err != nil {
 		s.cfg.Watch.Decoded(decoded(err), 0)
-		return 0, 0, waited(err)
+		return out, 0, waited(err)
 	}
 	s.cfg.Watch.Decoded(decoded(nil), clip.Fetched)
 	s.logHwaccel(w, clip.Info)
+	out.BytesFetched, out.Failed = clip.Fetched, w.refusals(clip.PTS, clip.Info.DurationS)
 	_, err = s.cfg.Store.Put(ctx, in.Clip, bytes.NewReader(clip.Bytes), artifact.FirstWins)
-	return clip.Fetched, 0, err
+	return out, 0, err
 }
 
 func (s *stages) decoder() client.Decoder { return client.Decoder{Path: s.cfg.DecodePath} }

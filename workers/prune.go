@@ -64,6 +64,9 @@ func (s *stages) pruneAll(ctx context.Context, w *work, todo map[artifact.Key][]
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
+		if tasks = w.askable(c, tasks, out); len(tasks) == 0 {
+			continue
+		}
 		kept, err := selectFor(w, c, tasks[0])
 		if err != nil {
 			out.Failed = append(out.Failed, failuresOf(tasks, job.StagePrune, err)...)
@@ -74,6 +77,18 @@ func (s *stages) pruneAll(ctx context.Context, w *work, todo map[artifact.Key][]
 		}
 	}
 	return nil
+}
+
+// askable is the tasks whose prompts may fit the model's context.
+func (w *work) askable(c *clip, tasks []task, out *workflows.Items) (left []task) {
+	for _, t := range tasks {
+		if err := w.refusal(t, c.pts, duration(c.file)); err != nil {
+			out.Failed = append(out.Failed, failuresOf([]task{t}, job.StageAnswer, err)...)
+			continue
+		}
+		left = append(left, t)
+	}
+	return left
 }
 
 // failuresOf is the same failure for every one of tasks.

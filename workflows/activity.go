@@ -21,7 +21,7 @@ const (
 	Extend   Activity[ExtendInput, extent.Extent] = "Extend"   // finds lines that were added to the job
 	Plan     Activity[PageInput, PagePlan]        = "Plan"     // groups a page's open items into videos
 	Locate   Activity[VideoInput, Located]        = "Locate"   // finds the source's identity and what is made of it
-	Decode   Activity[StageInput, Spent]          = "Decode"   // source → clip
+	Decode   Activity[StageInput, Decoded]        = "Decode"   // source → clip
 	Encode   Activity[StageInput, Spent]          = "Encode"   // clip → tokens
 	Prune    Activity[StageInput, Items]          = "Prune"    // tokens → kept tokens, every question and variant
 	Answer   Activity[StageInput, Items]          = "Answer"   // kept tokens → replies, at most 16 questions
@@ -65,6 +65,12 @@ type Spent struct {
 	BytesFetched int64 `json:"bytes_fetched,omitempty"`
 	DeviceUS     int64 `json:"device_us,omitempty"` // of winnow-infer's device
 	Attempt      int   `json:"attempt"`
+}
+
+// Decoded is what became of a clip, and of its items where none can be asked.
+type Decoded struct {
+	Spent
+	Failed []ItemFailure `json:"failed,omitempty"` // all or none
 }
 
 // Item names one variant of one line of a page.

@@ -56,7 +56,7 @@ func (v *video) walk(ctx workflow.Context) (job.Stage, error) {
 	if v.cached = located.Answered; len(v.cached) > 0 {
 		return "", nil
 	}
-	if stage, err := v.makeTokens(ctx, located); err != nil {
+	if stage, err := v.makeTokens(ctx, located); err != nil || len(v.failed) > 0 {
 		return stage, err
 	}
 	if err := v.prune(ctx); err != nil {
@@ -79,17 +79,22 @@ func (v *video) found(l Located) {
 	v.spent(l.Spent)
 }
 
+// makeTokens ends early where no item's prompt can fit the model's context: they
+// have failed then.
 func (v *video) makeTokens(ctx workflow.Context, l Located) (job.Stage, error) {
 	if l.HaveTokens {
 		return "", nil
 	}
 	if !l.HaveClip {
-		spent, err := Decode.on(ctx, QueueDecode, v.stage(v.in.Asks))
+		clip, err := Decode.on(ctx, QueueDecode, v.stage(v.in.Asks))
 		if err != nil {
 			return job.StageDecode, err
 		}
-		v.run.Timing.Decode += spent.WorkMS
-		v.spent(spent)
+		v.run.Timing.Decode += clip.WorkMS
+		v.spent(clip.Spent)
+		if v.failed = clip.Failed; len(v.failed) > 0 {
+			return "", nil
+		}
 	}
 	spent, err := Encode.on(ctx, QueueCall, v.stage(v.in.Asks))
 	v.run.Timing.Encode += spent.WorkMS

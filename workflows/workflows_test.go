@@ -24,21 +24,22 @@ import (
 // script answers the activities of a workflow and notes their order. These
 // tests are of orchestration alone; package workers tests the real thing.
 type script struct {
-	mu       sync.Mutex
-	calls    []string
-	plan     workflows.PagePlan
-	located  workflows.Located
-	locate   func(attempt int) error
-	decode   func(attempt int) error
-	encode   func(attempt int) error
-	extend   func(workflows.ExtendInput) extent.Extent
-	answered []int // questions of each Answer
-	recorded []workflows.RecordInput
-	closed   []workflows.CloseInput
-	final    []workflows.FinaliseInput
-	statuses []workflows.Status
-	tally    workflows.Tally // what Record returns
-	written  workflows.Tally // what Close returns
+	mu        sync.Mutex
+	calls     []string
+	plan      workflows.PagePlan
+	located   workflows.Located
+	locate    func(attempt int) error
+	decode    func(attempt int) error
+	encode    func(attempt int) error
+	unaskable []workflows.ItemFailure // of Decode
+	extend    func(workflows.ExtendInput) extent.Extent
+	answered  []int // questions of each Answer
+	recorded  []workflows.RecordInput
+	closed    []workflows.CloseInput
+	final     []workflows.FinaliseInput
+	statuses  []workflows.Status
+	tally     workflows.Tally // what Record returns
+	written   workflows.Tally // what Close returns
 }
 
 func (s *script) note(name string) (nth int) {
@@ -91,12 +92,12 @@ func run(s *script, env *testsuite.TestWorkflowEnvironment) {
 		}
 		return s.located, s.locate(n)
 	})
-	workflows.Decode.Register(env, func(context.Context, workflows.StageInput) (workflows.Spent, error) {
+	workflows.Decode.Register(env, func(context.Context, workflows.StageInput) (workflows.Decoded, error) {
 		n := s.note("Decode")
 		if s.decode == nil {
-			return workflows.Spent{WorkMS: 5, Attempt: 1}, nil
+			return workflows.Decoded{Spent: workflows.Spent{WorkMS: 5, Attempt: 1}, Failed: s.unaskable}, nil
 		}
-		return workflows.Spent{}, s.decode(n)
+		return workflows.Decoded{}, s.decode(n)
 	})
 	workflows.Encode.Register(env, func(context.Context, workflows.StageInput) (workflows.Spent, error) {
 		n := s.note("Encode")
@@ -185,6 +186,24 @@ func TestVideoWalksItsStages(t *testing.T) {
 	}
 	if got := s.recorded[0]; got.Failure != nil || len(got.Failed) != 1 || got.Failed[0].Line != 1 {
 		t.Errorf("recorded %+v, want the one failure of Prune", got)
+	}
+}
+
+// Nothing is encoded of a clip that no question about it fits beside.
+func TestVideoThatNobodyCanAsk(t *testing.T) {
+	t.Parallel()
+	s := &script{}
+	for line := range 2 {
+		s.unaskable = append(s.unaskable, workflows.ItemFailure{
+			Item: workflows.Item{Line: line}, Failure: *job.Fail(job.StageAnswer, job.ConfigContext, "too long"),
+		})
+	}
+	tally := runVideo(t, s, 2)
+	if diff := cmp.Diff([]string{"Locate", "Decode", "Record"}, s.calls); diff != "" {
+		t.Errorf("activities (-want +got):\n%s", diff)
+	}
+	if got := s.recorded[0]; got.Failure != nil || len(got.Failed) != 2 || tally.Timing.Decode != 5 {
+		t.Errorf("recorded %+v, tally %+v: want the two failures, and what decoding took", got, tally)
 	}
 }
 

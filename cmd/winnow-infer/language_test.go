@@ -194,6 +194,34 @@ func TestRemoteApart(t *testing.T) {
 	}
 }
 
+// A server must be asked for one token to score: a prompt that fills the context
+// to the last is trimmed by one.
+func TestRemoteScoreLeavesAToken(t *testing.T) {
+	server := tinyServer(t)
+	first := newRigOf(t, remoteBundle(t))
+	first.serveRemote(t, server.Start(t))
+	length := first.askMode(t, job.ModeScore).Tokens
+	dir := remoteBundle(t)
+	editManifest(t, dir, func(m map[string]any) { m["context"] = length.Prompt })
+	full := *server
+	full.Context = length.Prompt
+	r := newRigOf(t, dir)
+	r.serveRemote(t, full.Start(t))
+	request := r.question(t, "question", 0.5)
+	request.Answer.Generate.Mode = job.ModeScore
+	var failure *job.Failure
+	if err := r.ask(t, request)()[0]; !errors.As(err, &failure) || failure.Code != job.ConfigContext {
+		t.Errorf("fit refuse: %v, want %s", err, job.ConfigContext)
+	}
+	request.Answer.Fit, request.Out = job.FitTrim, request.Out+".trimmed"
+	if err := r.ask(t, request)()[0]; err != nil {
+		t.Fatal(err)
+	}
+	if kept := r.reply(t, request.Out).Tokens.VisualKept; kept != length.VisualKept-1 {
+		t.Errorf("%d visual tokens kept, want one less than %d", kept, length.VisualKept)
+	}
+}
+
 func TestRemoteRefuses(t *testing.T) {
 	r := newRigOf(t, remoteBundle(t))
 	local := newRig(t)

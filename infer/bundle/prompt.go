@@ -155,14 +155,16 @@ func (p *Prompt) newline() {
 	p.Len++
 }
 
-// Fits refuses a prompt that leaves no room for maxTokens of answer.
-func (b *Bundle) Fits(p Prompt, maxTokens int) error {
-	if p.Len+maxTokens <= b.Context {
+// Fits refuses a prompt that leaves no room for maxTokens of answer. What it says
+// follows from the tokens kept, not from where they stand: workers refuse some
+// before that is known, in the same words.
+func (m *Manifest) Fits(p Prompt, maxTokens int) error {
+	if p.Len+maxTokens <= m.Context {
 		return nil
 	}
 	return job.Fail(job.StageAnswer, job.ConfigContext,
-		"%d text tokens, %d visual tokens and %d to answer exceed the model's context of %d: lower frames, prune.keep or generate.max_tokens, or set fit: trim",
-		p.Len-p.Visual, p.Visual, maxTokens, b.Context)
+		"%d visual tokens, the text around them and %d tokens to answer exceed the model's context of %d: lower frames, prune.keep or generate.max_tokens, or set fit: trim",
+		p.Visual, maxTokens, m.Context)
 }
 
 // Room is how many visual rows fit beside p's text and maxTokens of answer.

@@ -170,6 +170,15 @@ type Generation struct {
 	Seed        uint64  `json:"seed,omitempty" yaml:"seed,omitempty"` // of sampling
 }
 
+// Tokens is how many of the model's context an answer takes: one to score, since
+// no server can be asked for none.
+func (g Generation) Tokens() int {
+	if g.Mode == ModeScore {
+		return 1
+	}
+	return g.MaxTokens
+}
+
 // Fit says what happens to an item that does not fit the model's context.
 type Fit string
 

@@ -35,6 +35,25 @@ func TestBadVideos(t *testing.T) {
 	againFromCache(r, file, id, records)
 }
 
+// Frames beyond the model's context are refused before they are encoded, where only
+// decoding tells how many they are; the words are the same where the clip is there already.
+func TestTooManyFramesAreNotEncoded(t *testing.T) {
+	r := newRig(t)
+	lines := clipLines(r, 1)
+	file := r.writeJob("long", lines)
+	args := []string{"run", file, "--json", "--method", "none", "--fps", "8"}
+	first := r.winnow(3, args...)
+	wantFailed(r, first.records(), map[string]job.Code{lines[0].ID: job.ConfigContext})
+	if tokens := r.tokens(); len(tokens) > 0 {
+		r.t.Errorf("they were encoded: %v", tokens)
+	}
+	again := r.winnow(3, args...)
+	volatile := cmpopts.IgnoreFields(job.Record{}, "Job", "Run")
+	if diff := cmp.Diff(first.records(), again.records(), volatile); diff != "" {
+		r.t.Errorf("second run differs beyond run and job (-first +second):\n%s", diff)
+	}
+}
+
 // againFromCache repeats a run and wants equal records without any inference.
 func againFromCache(r *rig, file, firstID string, records []job.Record) {
 	r.t.Helper()

@@ -87,9 +87,6 @@ func (a *Answerer) prepare(q *Question) (*asked, error) {
 	if err := a.plan(r); err != nil {
 		return nil, err
 	}
-	if r.plan.Visual != q.rows() {
-		return nil, contract(job.StageAnswer, "the plan has %d visual rows, the question %d", r.plan.Visual, q.rows())
-	}
 	if (q.mixture != nil) != (a.bundle.PoolAfter != nil) {
 		return nil, contract(job.StageAnswer, "kept: a mixture of tokens belongs to models that pool behind their projector, and only to them")
 	}
@@ -127,6 +124,9 @@ func (a *Answerer) embed(plan bundle.Prompt, q *Question) (tensor.Dense[float32]
 	}
 	if q.mixture != nil {
 		visual = q.mixture.Sum(visual, q.rows())
+	}
+	if visual.Rows() != plan.Visual {
+		return visual, contract(job.StageAnswer, "%d visual rows were made, the plan has %d", visual.Rows(), plan.Visual)
 	}
 	embeds := tensor.Dense[float32]{Shape: tensor.Shape{plan.Len, width}, Data: make([]float32, 0, plan.Len*width)}
 	for _, s := range plan.Segments {

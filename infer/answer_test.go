@@ -1,28 +1,53 @@
 package infer
 
 import (
+	"path/filepath"
+	"strings"
 	"testing"
 
+	"github.com/winnow-video/winnow/infer/bundle"
 	"github.com/winnow-video/winnow/infer/tensor"
 	"github.com/winnow-video/winnow/workflows/job"
 )
 
-// short is a projector that loses a row.
-type short struct{ width int }
+// short is a projector that loses rows.
+type short struct{ width, lost int }
 
 func (s short) Close() error { return nil }
 
 func (s short) Run(in, out *tensor.File) error {
-	n := in.Tensors["tokens"].Shape[0] - 1
+	n := in.Tensors["tokens"].Shape[0] - s.lost
 	tensor.Put(out, "rows", tensor.New[float32](n, s.width))
 	return nil
 }
 
 func TestProjectorLosesRow(t *testing.T) {
 	t.Parallel()
-	a := &Answerer{projector: short{width: 4}}
+	a := &Answerer{projector: short{width: 4, lost: 1}}
 	_, err := a.project(tensor.New[tensor.Float16](3, 2), 4)
 	if err == nil || job.AsFailure(job.StageAnswer, err).Code != job.ModelContract {
 		t.Errorf("%v, want %s", err, job.ModelContract)
+	}
+}
+
+// What reaches the language model is counted: a plan of other rows is a failure.
+func TestVisualRowsAreThePlans(t *testing.T) {
+	t.Parallel()
+	b, err := bundle.Open(t.Context(), filepath.Join("onnx", "testdata", "tiny"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { b.Close() })
+	a := &Answerer{bundle: b, projector: short{width: b.Dims.Language.Hidden}}
+	for planned, says := range map[int]string{2: "", 1: "3 visual rows were made, the plan has 2", 3: "3 visual rows were made, the plan has 4"} {
+		q, err := NewQuestion(job.Item{Question: "Which?"}, job.Generation{MaxTokens: 1}, job.FitRefuse, keptFile([]int32{0, 0, 1}, 3))
+		if err != nil {
+			t.Fatal(err)
+		}
+		q.kept[0] = planned
+		_, err = a.prepare(q)
+		if says == "" && err != nil || says != "" && (err == nil || !strings.Contains(err.Error(), says)) {
+			t.Errorf("%d rows planned of the first frame: %v, want %q", planned, err, says)
+		}
 	}
 }

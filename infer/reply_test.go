@@ -28,6 +28,16 @@ func TestOptionLogprobs(t *testing.T) {
 	}
 }
 
+// What rounds to nothing is 0, and not -0, which JSON would tell.
+func TestRounded(t *testing.T) {
+	t.Parallel()
+	for x, want := range map[float64]float64{-1e-9: 0, 1e-9: 0, -0.123449: -0.1234, 0.99996: 1} {
+		if got := rounded(x); got != want || math.Signbit(got) != math.Signbit(want) {
+			t.Errorf("%v becomes %v, want %v", x, got, want)
+		}
+	}
+}
+
 func TestBestOption(t *testing.T) {
 	t.Parallel()
 	if got := bestOption([]*float64{nil, ptr(-2.), ptr(-1.)}); got.Letter != "C" || got.Parse != job.ParseScore {

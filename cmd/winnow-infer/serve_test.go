@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 	"github.com/nats-io/nats.go"
 
 	"github.com/winnow-video/winnow/infer/tensor"
@@ -204,7 +205,7 @@ func TestPromptOverKVMemory(t *testing.T) {
 }
 
 // Questions that share a kept artifact, asked together and later, are answered
-// as those are that have one each.
+// as those are that have one each, but for the last digit that replies have.
 func TestQuestionsShareKeptTokens(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
@@ -228,7 +229,7 @@ func TestQuestionsShareKeptTokens(t *testing.T) {
 		}
 	}
 	for i := range alone {
-		if diff := cmp.Diff(r.reply(t, alone[i].Out), r.reply(t, together[i].Out)); diff != "" {
+		if diff := cmp.Diff(r.reply(t, alone[i].Out), r.reply(t, together[i].Out), cmpopts.EquateApprox(0, 1.1e-4)); diff != "" {
 			t.Errorf("question %d (-alone +shared):\n%s", i, diff)
 		}
 	}

@@ -9,6 +9,8 @@ import tempfile
 import unittest
 from pathlib import Path
 
+from tokenizers import Tokenizer
+
 import parity
 
 EXPORT = Path(__file__).with_name("export.py")
@@ -50,6 +52,22 @@ class Makes(Export):
         (self.model / "model.safetensors").unlink()
         (self.model / "model.safetensors.index.json").write_text(json.dumps({"metadata": {}, "weight_map": at}))
         self.assertEqual(whole, (self.export("shards") / "bundle.json").read_text())
+
+
+class Letters(unittest.TestCase):
+    def test_follow_the_prompt(self):
+        """of every family: the one token that the tokenizer appends where a letter is written behind a whole prompt"""
+        for name in parity.FAMILIES:
+            bundle = parity.OUT / name / "bundle"
+            said = json.loads((bundle / "bundle.json").read_text())
+            hf = Tokenizer.from_file(str(bundle / "tokenizer.json"))
+            for options in (["red", "blue"], ["1", "no"]):
+                listed = "".join(said["template"]["option"].format(letter="ABCDEFGH"[i], text=o) for i, o in enumerate(options))
+                prompt = said["template"]["prompt"].format(frames="<image>", question="How many?", options=said["template"]["options"].format(list=listed))
+                before = hf.encode(prompt, add_special_tokens=False).ids
+                behind = "" if prompt[-1].isspace() else " "
+                got = [hf.encode(prompt + behind + letter, add_special_tokens=False).ids for letter in "ABCDEFGH"]
+                self.assertEqual([before + [i] for i in said["letter_ids"]], got, name)
 
 
 class Verifies(Export):

@@ -172,6 +172,7 @@ func TestOpenRefusesPartsThatDoNotBelongTogether(t *testing.T) {
 		{func(m *Manifest) { m.EOS = []int32{5000} }, "5000"},
 		{func(m *Manifest) { m.LetterIDs[0] = -1 }, "-1"},
 		{func(m *Manifest) { m.LetterIDs[1]-- }, `letter_ids[1] is token 37, "A" in tokenizer.json, but stands for "B"`},
+		{func(m *Manifest) { m.Template.Prompt += " " }, `letter_ids[0]: token 37 is not what "A" appends to the prompt`},
 		{func(m *Manifest) { m.Template.Prompt = "{question}" }, "{frames} exactly once"},
 		{func(m *Manifest) { m.Template.Prompt = "{frames}{frames}" }, "{frames} exactly once"},
 		{func(m *Manifest) { m.Template.Prompt = "{frames}{answer}" }, "unknown field {answer}"},

@@ -95,7 +95,7 @@ func add(sum, row []float32, weight float32) {
 }
 
 // Mixture says which projected rows, by what weights, make each kept token:
-// Weight[i] of row Row[i] goes into token Of[i]. Of ascends.
+// Weight[i] of row Row[i] goes into token Of[i]. Of ascends, without gaps.
 type Mixture struct {
 	Of, Row []int32
 	Weight  []float32
@@ -166,10 +166,15 @@ func (m *Mixture) validate(rows, tokens int) error {
 	if len(m.Of) == 0 || len(m.Row) != len(m.Of) || len(m.Weight) != len(m.Of) {
 		return fmt.Errorf("mixture of %d, %d and %d entries", len(m.Of), len(m.Row), len(m.Weight))
 	}
+	last := int32(-1) // a token that nothing goes into would be read as zeros
 	for i, of := range m.Of {
-		if of < 0 || int(of) >= tokens || m.Row[i] < 0 || int(m.Row[i]) >= rows || i > 0 && of < m.Of[i-1] {
-			return fmt.Errorf("mixture: entry %d puts row %d of %d into token %d of %d", i, m.Row[i], rows, of, tokens)
+		if of < last || of > last+1 || int(of) >= tokens || m.Row[i] < 0 || int(m.Row[i]) >= rows {
+			return fmt.Errorf("mixture: entry %d puts row %d of %d into token %d of %d, behind token %d", i, m.Row[i], rows, of, tokens, last)
 		}
+		last = of
+	}
+	if int(last) != tokens-1 {
+		return fmt.Errorf("mixture: nothing goes into the last tokens from %d on, of %d", last+1, tokens)
 	}
 	return nil
 }

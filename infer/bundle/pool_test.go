@@ -98,6 +98,16 @@ func TestMixtureIsStored(t *testing.T) {
 	if _, err := GetMixture(kept, 2, 2); err == nil {
 		t.Error("a row that is not there was accepted")
 	}
+	for _, gap := range []struct {
+		of     []int32
+		tokens int
+	}{{[]int32{1, 1}, 2}, {[]int32{0, 2}, 3}, {[]int32{0, 1}, 3}} {
+		(&Mixture{gap.of, []int32{0, 1}, []float32{1, 1}}).Put(kept)
+		if _, err := GetMixture(kept, 3, gap.tokens); err == nil {
+			t.Errorf("of %d tokens only %v are made of something, which was accepted", gap.tokens, gap.of)
+		}
+	}
+	m.Put(kept)
 	if _, err := GetMixture(kept, 3, 1); err == nil {
 		t.Error("a token that is not there was accepted")
 	}

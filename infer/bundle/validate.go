@@ -162,7 +162,8 @@ func (t *Tokenizer) fits(rows int) error {
 		t.file, id, t.tokens[id].text, EmbeddingsFile, rows)
 }
 
-// lettersAgree wants letters behind letter_ids: another model's tokenizer has others there.
+// lettersAgree wants letters behind letter_ids, another model's tokenizer has others
+// there; and of a letter's tokens the one that a prompt goes on with.
 func (b *Bundle) lettersAgree() error {
 	for i, id := range b.LetterIDs {
 		text, err := b.tokenizer.Decode([]int32{id})
@@ -174,5 +175,38 @@ func (b *Bundle) lettersAgree() error {
 				i, id, text, b.tokenizer.file, Letters[i:i+1])
 		}
 	}
+	for _, last := range lastWords() {
+		if err := b.lettersFollow(last); err != nil {
+			return err
+		}
+	}
 	return nil
+}
+
+// lastWords are what items may end with. Where a template ends with a field, they
+// stand before the letter, and must not change its token.
+func lastWords() []string { return []string{"yes", "a 7", "what?"} }
+
+// lettersFollow wants the token that is appended when a letter is written behind
+// a prompt whose texts are last: at once, or behind a space.
+func (b *Bundle) lettersFollow(last string) error {
+	q := Question{Text: last, Options: slices.Repeat([]string{last}, min(2, len(b.LetterIDs)))}
+	before := b.tail(q, "")
+	for i, id := range b.LetterIDs {
+		letter, want := Letters[i:i+1], append(slices.Clip(before), id)
+		if !slices.Equal(b.tail(q, letter), want) && !slices.Equal(b.tail(q, " "+letter), want) {
+			return fmt.Errorf("letter_ids[%d]: token %d is not what %q appends to the prompt, where an item's text is %q: export the model again, and let the template end with text of its own",
+				i, id, letter, last)
+		}
+	}
+	return nil
+}
+
+// tail is the ids of what stands behind the frames of q, and of more text.
+func (b *Bundle) tail(q Question, more string) []int32 {
+	texts := append(fill(b.template.tail, b.template.values(q)), Text{Text: more})
+	if b.Tokenize == TokenizeWhole {
+		return b.tokenizer.EncodeBehind(texts)
+	}
+	return b.tokenizer.EncodeTexts(texts)
 }

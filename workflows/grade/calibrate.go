@@ -98,20 +98,34 @@ func (s *Sheet) Calibrate(variant string) (Calibration, error) {
 	}, nil
 }
 
-// temperature is that of the largest likelihood, by golden section over its
-// logarithm between 0.05 and 20: the loss has one minimum there.
+// temperature is that of the largest likelihood, between 0.05 and 20: the best of
+// a row of them, then by golden section between its neighbours, over the logarithm.
+// With three options or more the loss may have several minima.
 func temperature(verdicts []verdict) float64 {
-	golden := (math.Sqrt(5) - 1) / 2
+	const points = 60
 	low, high := math.Log(0.05), math.Log(20)
+	at := func(i int) float64 { return low + (high-low)*float64(i)/(points-1) }
+	best, least := 0, math.Inf(1)
+	for i := range points {
+		if l := loss(verdicts, math.Exp(at(i))); l < least {
+			best, least = i, l
+		}
+	}
+	return math.Exp(golden(at(max(best-1, 0)), at(min(best+1, points-1)), func(x float64) float64 { return loss(verdicts, math.Exp(x)) }))
+}
+
+// golden is where f is least between low and high, if it has one minimum there.
+func golden(low, high float64, f func(float64) float64) float64 {
+	ratio := (math.Sqrt(5) - 1) / 2
 	for high-low > 1e-4 {
-		a, b := high-golden*(high-low), low+golden*(high-low)
-		if loss(verdicts, math.Exp(a)) < loss(verdicts, math.Exp(b)) {
+		a, b := high-ratio*(high-low), low+ratio*(high-low)
+		if f(a) < f(b) {
 			high = b
 		} else {
 			low = a
 		}
 	}
-	return math.Exp((low + high) / 2)
+	return (low + high) / 2
 }
 
 // loss is the mean negative log-likelihood of the verdicts.

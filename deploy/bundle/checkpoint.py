@@ -37,7 +37,7 @@ class Checkpoint:
             return [self.folder / SINGLE]
         if not (self.folder / INDEX).exists():
             raise Refused(f"{self.source}: neither {SINGLE} nor {INDEX}: save the checkpoint as safetensors")
-        shards = sorted(set(json.loads((self.folder / INDEX).read_text())["weight_map"].values()))
+        shards = sorted(set(self.read(INDEX).get("weight_map", {}).values()))
         missing = [s for s in shards if not (self.folder / s).exists()]
         if missing:
             raise Refused(f"{self.source}: {', '.join(missing)}: named by {INDEX}, but not there: fetch the checkpoint again")
@@ -66,7 +66,10 @@ class Checkpoint:
             return f.get_tensor(stored)
 
     def tokenizer(self):
-        return AutoTokenizer.from_pretrained(self.folder)
+        try:
+            return AutoTokenizer.from_pretrained(self.folder)
+        except (OSError, ValueError, KeyError, TypeError) as e:
+            raise Refused(f"{self.source}: no tokenizer that transformers can read: {e}") from e
 
     def generation(self):
         """generation_config.json, else what config.json says"""
@@ -79,8 +82,14 @@ class Checkpoint:
         """the first of these files that is there, and its name; {} if none is"""
         for name in candidates:
             if (self.folder / name).exists():
-                return json.loads((self.folder / name).read_text()), name
+                return self.read(name), name
         return {}, candidates[0]
+
+    def read(self, name):
+        try:
+            return json.loads((self.folder / name).read_text())
+        except ValueError as e:
+            raise Refused(f"{self.source}: {name}: {e}: fetch the checkpoint again") from e
 
     def chat_template(self):
         """the template's Jinja text; None if the checkpoint has none"""

@@ -45,6 +45,7 @@ class Llava:
         checkpoint.rename(self.model_class._checkpoint_conversion_mapping)
         with torch.device("meta"), no_init_weights():
             self.model = self.model_class(self.config)
+        self.shapes = {name: tuple(p.shape) for name, p in self.model.named_parameters(remove_duplicate=False)}
         self.preprocessing = Preprocessing(checkpoint, self.tower.image_size)
 
     @property
@@ -59,22 +60,26 @@ class Llava:
             raise Refused(f"{source}: vision_feature_layer {c.vision_feature_layer}: several layers are not supported")
         if getattr(self.text, "sliding_window", None) and getattr(self.text, "use_sliding_window", True):
             raise Refused(f"{source}: text_config.sliding_window {self.text.sliding_window}: only full attention is supported")
+        if c.vision_feature_select_strategy == "default" and not self.has_cls:
+            raise Refused(f"{source}: vision_feature_select_strategy 'default': it drops a tower's first token, and {self.tower.model_type}'s is a patch")
 
     def weight(self, name):
         """one of the model's, as f32, rounded as the bundle stores it"""
         w = self.stored(name)
-        return w.float() if self.weights == "f32" else w.half().float()
+        w = w.float() if self.weights == "f32" else w.half().float()
+        if not w.isfinite().all():
+            raise Refused(f"{self.checkpoint.source}: weight {name} has a value that {self.weights} cannot hold: export with --weights f32, if it is a number at all")
+        return w
 
     def stored(self, name):
         """one of the model's, as the checkpoint has it"""
-        if name == "lm_head.weight" and not self.checkpoint.has(name) and self.tied:
+        shape = self.shapes[name]
+        if name == "lm_head.weight" and not self.checkpoint.has(name) and self.text.tie_word_embeddings:
             name = "model.language_model.embed_tokens.weight"
-        return self.checkpoint.tensor(name)
-
-    @property
-    def tied(self):
-        """whether the head's weights are the embedding table's"""
-        return self.config.tie_word_embeddings or self.text.tie_word_embeddings
+        w = self.checkpoint.tensor(name)
+        if tuple(w.shape) != shape:
+            raise Refused(f"{self.checkpoint.source}: weight {name} is {list(w.shape)}, and config.json makes it {list(shape)}")
+        return w
 
     @property
     def parameters(self):
@@ -157,7 +162,11 @@ class Llava:
 
     @property
     def context(self):
-        return self.text.max_position_embeddings
+        """positions that the loaded model is for: those it was trained on, as far as its RoPE is stretched"""
+        scaling, trained = self.scaling, self.text.max_position_embeddings
+        if scaling["rope_type"] == "yarn":
+            trained = scaling.get("original_max_position_embeddings", trained)
+        return int(trained * scaling["factor"]) if scaling["rope_type"] in ("linear", "yarn") else trained
 
     @property
     def head_dim(self):
@@ -168,12 +177,17 @@ class Llava:
         return self.text.num_hidden_layers, self.text.num_key_value_heads, self.head_dim
 
     @property
-    def rope(self):
-        scaling = self.text.rope_scaling or {}
-        kind = scaling.get("rope_type", scaling.get("type", "default"))
+    def scaling(self):
+        """how RoPE is stretched: rope_type, factor and what else the config says"""
+        said = self.text.rope_scaling or {}
+        kind = said.get("rope_type", said.get("type", "default"))
         if kind not in ("default", "linear", "llama3", "yarn"):
-            raise Refused(f"rope_type {kind}: its frequencies change with the prompt's length, which one graph cannot hold")
-        return {"theta": self.text.rope_theta, "type": kind, "factor": scaling.get("factor", 1.0)}
+            raise Refused(f"{self.checkpoint.source}: rope_type {kind}: its frequencies change with the prompt's length, which one graph cannot hold")
+        return {"factor": 1.0} | said | {"rope_type": kind}
+
+    @property
+    def rope(self):
+        return {"theta": self.text.rope_theta, "type": self.scaling["rope_type"], "factor": self.scaling["factor"]}
 
     def decoder(self):
         lm = self.model.model.language_model
@@ -237,6 +251,11 @@ class LlavaNextVideo(Llava):
     architecture = "LlavaNextVideoForConditionalGeneration"
     media = "video"
     images = "unsupported"  # the model reads them in tiles
+
+    def refuse_others(self):
+        super().refuse_others()
+        if self.keeps_cls:
+            raise Refused(f"{self.checkpoint.source}: vision_feature_select_strategy 'full': the pooling takes patches alone")
 
     @property
     def pool(self):
@@ -310,6 +329,8 @@ class Preprocessing:
             raise Refused(f"{checkpoint.source}: none of {', '.join(self.FILES)}: nothing says how a frame becomes pixels")
         if self.want("resample") != self.BICUBIC or not self.want("do_resize"):
             raise Refused(f"{self.where}: resample {self.said.get('resample')}: want {self.BICUBIC}, bicubic")
+        if not self.said.get("do_rescale", True):
+            raise Refused(f"{self.where}: do_rescale {self.said['do_rescale']}: want it, by 1/255")
         if abs(self.want("rescale_factor") - 1 / 255) > 1e-9 or not self.want("do_normalize"):
             raise Refused(f"{self.where}: rescale_factor {self.said['rescale_factor']}: want 1/255, then mean and std")
         self.mean, self.std = self.want("image_mean"), self.want("image_std")

@@ -5,6 +5,7 @@ import json
 
 from safetensors.torch import save_file
 from tqdm import tqdm
+from transformers import GenerationConfig
 
 SHARD = 1 << 30  # bytes of weights in memory at a time
 PREFIX = "model.language_model."
@@ -13,13 +14,19 @@ PREFIX = "model.language_model."
 def write(folder, family, tokenizer):
     """a LlamaForCausalLM or its like, with its tokenizer; the digest of its weights"""
     family.language_config().save_pretrained(folder)
-    family.checkpoint.generation().save_pretrained(folder)
+    generation(family).save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     shards = Shards(folder)
     names = [name for name, _ in family.model.named_parameters() if name == "lm_head.weight" or name.startswith(PREFIX)]
     for name in tqdm(names, desc="language model", unit="", disable=None, leave=False):
         shards.add(name.replace(PREFIX, "model."), family.stored(name))
     return shards.close()
+
+
+def generation(family):
+    """the special ids alone: how to sample is asked of the server with every prompt"""
+    said = family.checkpoint.generation()
+    return GenerationConfig(**{name: getattr(said, name) for name in ("bos_token_id", "eos_token_id", "pad_token_id")})
 
 
 class Shards:

@@ -5,8 +5,8 @@
 
 For each family a tiny checkpoint of random weights is made with a fixed seed,
 through the family's own classes, and exported like any other. Beside the bundle lie
-golden.safetensors (frames, tokens, and of every case the prompt's embeddings and the
-logits of each greedy step) and golden.json (questions, selections, ids); beside a
+golden.safetensors (frames, tokens, projected rows, and of every case the prompt's embeddings
+and the logits of each greedy step; of the first, those behind every row of the prompt) and golden.json (questions, selections, ids); beside a
 bundle of int8, golden-int8.safetensors has the logits and ids of the same class with
 its decoder's matrices, and what they are multiplied by, rounded as the bundle's are.
 With pruning off they come from the model's own forward over pixels and placeholders;
@@ -42,6 +42,7 @@ CASES = [  # question, options, keep, what the query vector is made of
     ("What colour is the circle?", [], 0.15, "prompt"),
     ("How many squares are there?", ["1", "2", "none"], 0.3, "prompt"),
     ("How many squares are there?", ["1", "2", "none"], 0.5, "question"),
+    ("What colour is the circle?", [], 0.3, "released"),
 ]
 # Beside f16; one family shows them. Those of f32 lie beside its graphs, as large ones do.
 PRECISIONS = {"llava_next_video": {"f32": "0", "int8": "1024"}}
@@ -51,7 +52,7 @@ LLAVA_CHAT = (
 )
 QWEN_CHAT = (
     "{% for m in messages %}{{ '<s>' + m['role'] + ' ' }}{% for c in m['content'] %}{% if c['type'] != 'text' %}{{ '<' + c['type'] + '>\n' }}"
-    "{% endif %}{% endfor %}{% for c in m['content'] %}{% if c['type'] == 'text' %}{{ c['text'] }}{% endif %}{% endfor %}{% endfor %}</s>\n<s>assistant\n"
+    "{% endif %}{% endfor %}{% for c in m['content'] %}{% if c['type'] == 'text' %}{{ c['text'] }}{% endif %}{% endfor %}{% endfor %}{{ '</s>\n<s>assistant\n' }}"
 )
 
 
@@ -162,19 +163,23 @@ class Golden:
             cases.append(said)
             tensors |= {f"{name}.{i}": t.contiguous() for name, t in kept.items()}
         tensors["tokens"] = self.reference.tokens
+        tensors["rows"] = self.reference.rows.flatten(0, -2).contiguous()
         return tensors, cases
 
     def case(self, question, options, keep, query):
         text = self.text(question, options)
         ids = torch.tensor(self.tokenizer(text).input_ids)
-        logits = self.reference.see(self.clip, ids)[-1]
+        positions = self.reference.see(self.clip, ids)
+        logits = positions[-1]
         vector = self.query(question, text, query)
-        embeds, kept = self.reference.prune(ids, self.frames, vector, keep)
+        kept = self.reference.select(vector, keep)
+        embeds = self.reference.splice(ids, self.frames, kept)
         if keep < 1:
             logits = self.reference.logits(embeds)[-1]
         steps, said = self.greedy(embeds, logits)
         case = {"question": question, "options": options, "keep": keep, "query": query, "kept": kept, "ids": said}
-        return case, {"embeds": embeds, "logits": steps, "query": vector}
+        whole = {"positions": positions} if keep == 1 else {}
+        return case, {"embeds": embeds, "logits": steps, "query": vector} | whole
 
     def text(self, question, options):
         """the prompt as the processor tokenises it"""
@@ -189,6 +194,8 @@ class Golden:
         """of the ids behind the last placeholder, or of those that the question has a part in"""
         made = self.tokenizer(text, return_offsets_mapping=True)
         ids = torch.tensor(made.input_ids)
+        if kind == "released":
+            return self.reference.embeddings()[ids[1]]
         if kind == "prompt":
             ids = ids[(ids == self.family.placeholder).nonzero().max() + 1 :]
         else:

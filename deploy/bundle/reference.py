@@ -73,11 +73,14 @@ class Reference:
             tokens = torch.einsum("ps,tsd->tpd", self.family.mixing, tokens).half().float()
         return tokens
 
-    def prune(self, ids, frames, query, keep):
-        """the last prompt's embeddings [L′,E] with the rows that ReDiPrune keeps, and which these are"""
-        kept = rediprune.select(self.selectable(), query, keep)
+    def select(self, query, keep):
+        """the rows of T·P that ReDiPrune keeps of the last clip"""
+        return rediprune.select(self.selectable(), query, keep)
+
+    def splice(self, ids, frames, kept):
+        """the last prompt's embeddings [L′,E] with these rows alone"""
         chosen = set(kept)
-        return self.embeds[0][[row < 0 or row in chosen for row in self.visual(ids, frames)]], kept
+        return self.embeds[0][[row < 0 or row in chosen for row in self.visual(ids, frames)]]
 
     def greedy(self, embeds, logits, most):
         """(id, logits) of every step, until an end token"""

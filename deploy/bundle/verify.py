@@ -71,12 +71,12 @@ class Bundle:
         self.tower = self.projector = self.decoder = None
 
     def answer(self, case, keep):
-        """tokens [T,P',D], embeddings [L,E], first logits [V] and greedy ids; the latter two where it decodes"""
+        """tokens [T,P',D], the rows kept, embeddings [L,E], first logits [V] and greedy ids; the latter two where it decodes"""
         tokens = self.encode(case["frames"])
-        query = rediprune.query(self.table[case["query_ids"]])
-        embeds = self.embed(case, self.project(tokens), rediprune.select(self.pooled(tokens.float()), query, keep))
+        kept = rediprune.select(self.pooled(tokens.float()), rediprune.query(self.table[case["query_ids"]]), keep)
+        embeds = self.embed(case, self.project(tokens), kept)
         logits, ids = self.greedy(embeds) if self.decoder else (None, [])
-        return {"tokens": tokens, "embeds": embeds, "logits": logits, "ids": ids}
+        return {"tokens": tokens, "kept": kept, "embeds": embeds, "logits": logits, "ids": ids}
 
     def encode(self, frames):
         made = [self.tower.run(None, {"pixels": part.numpy()})[0] for part in frames.split(FRAMES)]
@@ -146,15 +146,16 @@ class Theirs:
         bos = [] if self.bundle.said["bos"] is None else [self.bundle.said["bos"]]
         return torch.tensor(bos + tokenizer.encode(self.reference.expand(text, frames), add_special_tokens=False))
 
-    def answer(self, case, keep):
+    def answer(self, case, keep, kept):
+        """as Bundle.answer with the rows kept that it kept; picks are those that the checkpoint's own tokens would have had kept"""
         ids, frames = self.ids(case), len(case["frames"])
         logits = self.reference.see(case["frames"], ids)[-1]
-        embeds, _ = self.reference.prune(ids, frames, rediprune.query(self.reference.embeddings()[case["query_ids"]]), keep)
-        tokens = self.reference.tokens
+        picks = self.reference.select(rediprune.query(self.reference.embeddings()[case["query_ids"]]), keep)
+        embeds, tokens = self.reference.splice(ids, frames, kept), self.reference.tokens
         if keep < 1:
             logits = self.reference.logits(embeds)[-1]
-        said = [i for i, _ in self.reference.greedy(embeds, logits, STEPS)]
-        return {"ids": said, "tokens": tokens, "embeds": embeds, "logits": logits, "prompt": ids}
+        steps = list(self.reference.greedy(embeds, logits, STEPS))
+        return {"steps": steps, "tokens": tokens, "picks": picks, "embeds": embeds, "logits": logits, "prompt": ids}
 
 
 def ours_with_marks(case, family):
@@ -166,22 +167,35 @@ def ours_with_marks(case, family):
 
 
 def compare(theirs, case, keep, got):
-    """prints one line; the largest difference of logits, or of embeddings without a decoder; infinite where the prompts differ"""
-    want = theirs.answer(case, keep)
+    """prints one line; the largest difference, as a share of the largest value; infinite where prompts or sizes differ, or a number is none"""
+    want = theirs.answer(case, keep, got["kept"])
     if want["prompt"].tolist() != ours_with_marks(case, theirs.family).tolist():
         print(f"{case['id']}: the prompt's ids differ from those of the processor")
         return float("inf")
     errors = {n: off(got[n].float(), want[n].float()) for n in ("tokens", "embeds", "logits") if got[n] is not None}
-    same = not got["ids"] or got["ids"] == want["ids"]
     figures = ", ".join(f"{n} {e:.1g}" for n, e in errors.items())
-    print(f"{case['id']}, keep {keep:g}: {figures}, ids {'equal' if same else 'differ'}", flush=True)
-    return errors.get("logits", errors["embeds"])
+    others = len(set(got["kept"]) - set(want["picks"]))
+    if others:
+        figures += f", {others} of {len(got['kept'])} picks others"
+    if got["ids"]:
+        errors["ids"] = parted(got["ids"], want["steps"])
+        figures += ", ids equal" if got["ids"] == [i for i, _ in want["steps"]] else f", ids part where two are {errors['ids']:.1g} apart"
+    print(f"{case['id']}, keep {keep:g}: {figures}", flush=True)
+    return max(errors.values())
 
 
 def off(got, want):
-    if got.shape != want.shape:
+    if got.shape != want.shape or not (got.isfinite().all() and want.isfinite().all()):
         return float("inf")
     return float((got - want).abs().max() / want.abs().max())
+
+
+def parted(ids, steps):
+    """where the answers part, how much more likely the checkpoint takes its own id for, as a share of the largest logit; else 0"""
+    for said, (best, logits) in zip(ids, steps):
+        if said != best:
+            return float((logits[best] - logits[said]) / logits.abs().max())
+    return 0.0
 
 
 if __name__ == "__main__":

@@ -45,30 +45,32 @@ type parityCase struct {
 type family struct {
 	bundle   *bundle.Bundle
 	encoder  *infer.Encoder
+	language *infer.Decoder
 	answerer *infer.Answerer
 	decoder  *recorder
+	rows     *projected
 	golden   *tensor.File
 	cases    []parityCase
 	logits   float64 // their tolerance
 }
 
 // familyFolders are those of the fixtures, one a family.
-func familyFolders(t *testing.T) []string {
-	t.Helper()
-	folders, err := filepath.Glob(filepath.Join("testdata", "parity", "*"))
-	if err != nil || len(folders) == 0 {
-		t.Fatalf("%d fixtures, %v", len(folders), err)
+func familyFolders() []string {
+	var folders []string
+	for _, name := range []string{"llava", "llava_next_video", "llava_onevision", "video_llava"} {
+		folders = append(folders, filepath.Join("testdata", "parity", name))
 	}
 	return folders
 }
 
 func TestFamiliesEqualTransformers(t *testing.T) {
 	t.Parallel()
-	for _, folder := range familyFolders(t) {
+	for _, folder := range familyFolders() {
 		t.Run(filepath.Base(folder), func(t *testing.T) {
 			t.Parallel()
 			f := openFamily(t, folder, "bundle")
 			tokens := f.encode(t)
+			f.checkPositions(t)
 			for i, c := range f.cases {
 				t.Run(fmt.Sprintf("keep=%v,query=%s", c.Keep, c.Query), func(t *testing.T) {
 					f.check(t, i, tokens, chosenByQuestion)
@@ -126,13 +128,16 @@ func openFamily(t *testing.T, folder, name string) *family {
 	if err != nil {
 		t.Fatal(err)
 	}
-	f := &family{golden: readTensors(t, filepath.Join(folder, "golden.safetensors")), decoder: &recorder{}, logits: tolerance}
+	f := &family{golden: readTensors(t, filepath.Join(folder, "golden.safetensors")), decoder: &recorder{}, rows: &projected{}, logits: tolerance}
 	text, err := os.ReadFile(filepath.Join(folder, "golden.json"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	if err := json.Unmarshal(text, &f.cases); err != nil {
 		t.Fatal(err)
+	}
+	if len(f.cases) != 5 {
+		t.Fatalf("%d cases, want 5", len(f.cases))
 	}
 	if f.bundle, err = bundle.Open(context.Background(), filepath.Join(folder, name)); err != nil {
 		t.Fatal(err)
@@ -142,31 +147,53 @@ func openFamily(t *testing.T, folder, name string) *family {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { f.encoder.Close() })
-	decoder, err := infer.NewDecoder(recording{engine, f.decoder}, f.bundle, limits)
-	if err != nil {
+	watched := recording{engine, f.decoder, f.rows}
+	if f.language, err = infer.NewDecoder(watched, f.bundle, limits); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { decoder.Close() })
-	if f.answerer, err = infer.NewAnswerer(engine, f.bundle, decoder); err != nil {
+	t.Cleanup(func() { f.language.Close() })
+	if f.answerer, err = infer.NewAnswerer(watched, f.bundle, f.language); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { f.answerer.Close() })
 	return f
 }
 
-// recording is an engine whose decoder can be looked at.
+// recording is an engine whose decoder and projector can be looked at.
 type recording struct {
 	infer.Engine
 	decoder *recorder
+	rows    *projected
 }
 
 func (r recording) Load(path string) (infer.Graph, error) {
 	g, err := r.Engine.Load(path)
-	if err != nil || filepath.Base(path) != bundle.DecoderFile {
-		return g, err
+	switch {
+	case err != nil:
+		return nil, err
+	case filepath.Base(path) == bundle.DecoderFile:
+		r.decoder.Graph = g
+		return r.decoder, nil
+	case filepath.Base(path) == bundle.ProjectorFile:
+		r.rows.Graph = g
+		return r.rows, nil
 	}
-	r.decoder.Graph = g
-	return r.decoder, nil
+	return g, nil
+}
+
+// projected is a projector that remembers what it made last, [M,E].
+type projected struct {
+	infer.Graph
+	last []float32
+}
+
+func (p *projected) Run(in, out *tensor.File) error {
+	if err := p.Graph.Run(in, out); err != nil {
+		return err
+	}
+	rows, err := tensor.Get[float32](out, "rows")
+	p.last = slices.Clone(rows.Data)
+	return err
 }
 
 // recorder is a decoder that remembers what it was given and what it said.
@@ -239,7 +266,29 @@ func (f *family) check(t *testing.T, i int, tokens tensor.Dense[tensor.Float16],
 		t.Fatalf("selection (-want +got):\n%s", diff)
 	}
 	reply := f.answer(t, c, f.keep(t, tokens, selection, chosen))
+	if c.Keep == 1 {
+		near(t, "projected rows", f.rows.last, get[float32](t, f.golden, "rows").Data, tolerance)
+	}
 	f.compare(t, i, reply)
+}
+
+// checkPositions compares the logits behind every row of the first case's prompt,
+// each read as a prompt that ends there.
+func (f *family) checkPositions(t *testing.T) {
+	t.Helper()
+	embeds, want := get[float32](t, f.golden, "embeds.0"), get[float32](t, f.golden, "positions.0")
+	if embeds.Rows() != want.Rows() || want.Rows() < 20 {
+		t.Fatalf("logits behind %d rows of %d", want.Rows(), embeds.Rows())
+	}
+	f.decoder.steps = nil
+	for n := 1; n <= want.Rows(); n++ {
+		part := tensor.Dense[float32]{Shape: tensor.Shape{n, embeds.Shape[1]}, Data: embeds.Data[:n*embeds.Shape[1]]}
+		p := &infer.Prompt{Embeds: part, Generate: job.Generation{Mode: job.ModeScore}}
+		if said := f.language.Say(t.Context(), []*infer.Prompt{p})[0]; said.Err != nil {
+			t.Fatal(said.Err)
+		}
+	}
+	near(t, "logits of the whole prompt", slices.Concat(f.decoder.logits()...), want.Data, tolerance)
 }
 
 func (f *family) query(t *testing.T, c parityCase, q bundle.Question) []float32 {

@@ -29,6 +29,9 @@ FLOPs are counted in two conventions. Real ones are two for each multiply-add th
 computed, attention causal. The literature's are T(4nd²+2n²d+2ndm), which omits encoder
 and projector: published ratios are of those.
 
+ONNX Runtime holds weights and computes in 32 bits (int8 ones about one byte each);
+a server of a remote language model mostly in 16.
+
 A policy that looks at the question (rediprune) makes a prompt of its own for each.
 One that does not (none, uniform, divprune, …) makes prompts that begin alike, and
 winnow-infer reads that beginning once for all questions about a clip. The last line
@@ -50,7 +53,10 @@ type estimate struct {
 	RealKept      float64 `json:"flops_real_kept"`
 	LiteratureAll float64 `json:"flops_literature_full"`
 	LiteratureCut float64 `json:"flops_literature_kept"`
-	KVBytesFull   int64   `json:"kv_bytes_full"` // 32-bit
+	TokenFull     float64 `json:"flops_token_full"` // real, a token of the answer
+	TokenKept     float64 `json:"flops_token_kept"`
+	Weights       int64   `json:"language_weights"` // parameters
+	KVBytesFull   int64   `json:"kv_bytes_full"`    // 32-bit
 	KVBytesKept   int64   `json:"kv_bytes_kept"`
 	BreakEven     float64 `json:"break_even_questions"` // an unpruned shared prefix is cheaper from here; 0: never
 }
@@ -101,6 +107,7 @@ func estimateCost(m *bundle.Manifest, frames, text int, keep float64) *estimate 
 		Encode: m.Dims.Encode(frames), PrefillFull: m.Dims.Language.Prefill(0, total+text), PrefillKept: m.Dims.Language.Prefill(0, kept+text),
 		RealFull: m.Dims.FLOPs(bundle.Real, work(total)), RealKept: m.Dims.FLOPs(bundle.Real, work(kept)),
 		LiteratureAll: m.Dims.FLOPs(bundle.Literature, work(total)), LiteratureCut: m.Dims.FLOPs(bundle.Literature, work(kept)),
+		TokenFull: m.Dims.Language.Decode(total+text, 1), TokenKept: m.Dims.Language.Decode(kept+text, 1), Weights: m.Dims.Language.Weights(),
 		KVBytesFull: m.Dims.Language.KVBytes(total+text, 4), KVBytesKept: m.Dims.Language.KVBytes(kept+text, 4),
 	}
 	if n := m.Dims.Language.BreakEven(total, kept, text); n < 1e9 {
@@ -140,7 +147,9 @@ func (e *estimate) rows() rows {
 		{"FLOPs of prefill, literature", fmt.Sprintf("%s → %s", si(e.LiteratureAll), si(e.LiteratureCut))},
 		{"FLOPs of the encoder, real", si(e.Encode)},
 		{"both and the projector, real", fmt.Sprintf("%s → %s", si(e.RealFull), si(e.RealKept))},
-		{"KV cache, 32-bit", fmt.Sprintf("%sB → %sB", si(float64(e.KVBytesFull)), si(float64(e.KVBytesKept)))},
+		{"FLOPs of a further token, real", fmt.Sprintf("%s → %s", si(e.TokenFull), si(e.TokenKept))},
+		{"language model's weights", fmt.Sprintf("%s: %sB in 32 bits, %sB in 16", si(float64(e.Weights)), si(4*float64(e.Weights)), si(2*float64(e.Weights)))},
+		{"KV cache, 32-bit; half in 16", fmt.Sprintf("%sB → %sB", si(float64(e.KVBytesFull)), si(float64(e.KVBytesKept)))},
 		{"shared unpruned prefix wins", breakEven(e.BreakEven)},
 	}
 }

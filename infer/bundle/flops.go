@@ -99,6 +99,11 @@ func (l LanguageDims) Decode(prompt, n int) float64 {
 	return sum
 }
 
+// Weights is the decoder's parameters: matrices, embedding table and head. Norms and biases are left out.
+func (l LanguageDims) Weights() int64 {
+	return int64(float64(l.Layers)*l.layerWeights()) + 2*int64(l.Hidden)*int64(l.Vocab)
+}
+
 // layerWeights is the parameters of one layer's matrices.
 func (l LanguageDims) layerWeights() float64 {
 	hidden, query, kv := float64(l.Hidden), float64(l.Heads*l.HeadDim), float64(l.KVHeads*l.HeadDim)

@@ -86,7 +86,10 @@ func TestAnswers(t *testing.T) {
 		"credit is spent":        {402, `{"error":{"message":"pay"}}`, job.CapacityUnavailable, "pay"},
 		"no such method":         {405, "", job.CapacityUnavailable, "405"},
 		"a proxy wants a name":   {407, "", job.CapacityUnavailable, "407"},
-		"not that server":        {501, "", job.CapacityUnavailable, "501"},
+		"not in this form":       {415, "", job.CapacityUnavailable, "415"},
+		"no longer":              {410, "", job.CapacityUnavailable, "410"},
+		"another protocol":       {426, "", job.CapacityUnavailable, "426"},
+		"not that server":        {501, "", job.CapacityUnavailable, "this way: it answers 501"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -118,7 +118,7 @@ func (a *Answerer) plan(r *asked) (err error) {
 // embed lays text and projected rows out as the plan says.
 func (a *Answerer) embed(plan bundle.Prompt, q *Question) (tensor.Dense[float32], error) {
 	width := a.bundle.Dims.Language.Hidden
-	visual, err := q.projections.of(q.tokens, func() (tensor.Dense[float32], error) { return a.project(q.tokens, width) })
+	visual, err := a.projected(q, width)
 	if err != nil {
 		return visual, err
 	}
@@ -149,33 +149,28 @@ func (a *Answerer) embed(plan bundle.Prompt, q *Question) (tensor.Dense[float32]
 	return embeds, nil
 }
 
-// projections are the rows that the tokens of questions became that were fetched
-// together, by the place of the tokens in memory: what reads one artifact shares it.
-type projections struct {
-	mu sync.Mutex
-	by map[*tensor.Float16]projection
+// projection is the rows [M,E] that kept tokens became, for all questions that
+// read one artifact and were fetched together. Each lets go of it once it has
+// laid its prompt out, so that they go with the last one.
+type projection struct {
+	mu   sync.Mutex
+	rows tensor.Dense[float32]
 }
 
-// projection makes rows once, whoever asks first.
-type projection func() (tensor.Dense[float32], error)
-
-func (p *projections) of(tokens tensor.Dense[tensor.Float16], project projection) (tensor.Dense[float32], error) {
-	if p == nil || len(tokens.Data) == 0 {
-		return project()
+// projected is a question's tokens as rows [M,E], made by the first that asks.
+func (a *Answerer) projected(q *Question, width int) (tensor.Dense[float32], error) {
+	shared := q.projection
+	if q.projection = nil; shared == nil {
+		return a.project(q.tokens, width)
 	}
-	return p.once(&tokens.Data[0], project)()
-}
-
-func (p *projections) once(at *tensor.Float16, project projection) projection {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.by == nil {
-		p.by = map[*tensor.Float16]projection{}
+	shared.mu.Lock()
+	defer shared.mu.Unlock()
+	if shared.rows.Data != nil {
+		return shared.rows, nil
 	}
-	if p.by[at] == nil {
-		p.by[at] = sync.OnceValues(project)
-	}
-	return p.by[at]
+	var err error
+	shared.rows, err = a.project(q.tokens, width)
+	return shared.rows, err
 }
 
 // project maps tokens [M,D] to rows [M,E].

@@ -1,9 +1,12 @@
 package infer
 
 import (
+	"errors"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
+	"weak"
 
 	"github.com/winnow-video/winnow/infer/bundle"
 	"github.com/winnow-video/winnow/infer/tensor"
@@ -19,6 +22,56 @@ func (s short) Run(in, out *tensor.File) error {
 	n := in.Tensors["tokens"].Shape[0] - s.lost
 	tensor.Put(out, "rows", tensor.New[float32](n, s.width))
 	return nil
+}
+
+// counted is a projector of width 1 that fails the first time.
+type counted struct{ runs int }
+
+func (c *counted) Close() error { return nil }
+
+func (c *counted) Run(in, out *tensor.File) error {
+	if c.runs++; c.runs == 1 {
+		return errors.New("the first time")
+	}
+	tensor.Put(out, "rows", tensor.New[float32](in.Tensors["tokens"].Shape[0], 1))
+	return nil
+}
+
+// Questions that read one artifact share its rows, until the last one has them.
+// A failure is not shared, nor is what one was trimmed to.
+func TestProjectionIsShared(t *testing.T) {
+	t.Parallel()
+	graph, shared := &counted{}, &projection{}
+	a := &Answerer{projector: graph}
+	var all []*Question
+	for range 5 {
+		q, err := NewQuestion(job.Item{}, job.Generation{}, job.FitTrim, keptFile([]int32{0, 0, 2}, 3))
+		if err != nil {
+			t.Fatal(err)
+		}
+		q.projection = shared
+		all = append(all, q)
+	}
+	if _, err := a.projected(all[0], 1); err == nil {
+		t.Error("the first run does not fail")
+	}
+	all[1].trim(2)
+	for i, want := range []int{2, 3, 3, 3} { // rows
+		rows, err := a.projected(all[i+1], 1)
+		if err != nil || rows.Rows() != want {
+			t.Errorf("question %d: %d rows, %v, want %d", i+1, rows.Rows(), err, want)
+		}
+	}
+	if graph.runs != 3 {
+		t.Errorf("the projector ran %d times, want 3: to fail, for the trimmed one, for the others", graph.runs)
+	}
+	rows := weak.Make(&shared.rows.Data[0])
+	shared = nil
+	runtime.GC()
+	if rows.Value() != nil {
+		t.Error("the rows are held though every question has had them")
+	}
+	runtime.KeepAlive(all)
 }
 
 func TestProjectorLosesRow(t *testing.T) {

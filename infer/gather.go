@@ -123,7 +123,7 @@ func (s *Server) gather(ctx context.Context, room chan<- int, fetched <-chan []a
 			due = batches
 		}
 		var ask chan<- int
-		left := s.Batch - len(waiting)
+		left := s.wants(len(waiting))
 		if !taking && left > 0 {
 			ask = room
 		}
@@ -134,6 +134,7 @@ func (s *Server) gather(ctx context.Context, room chan<- int, fetched <-chan []a
 			taking = false
 			waiting = append(waiting, more...)
 		case due <- workOf(batch):
+			clear(batch) // else they are held for as long as anything waits
 			waiting = waiting[len(batch):]
 		case <-after(patience):
 		case <-ctx.Done():
@@ -141,6 +142,17 @@ func (s *Server) gather(ctx context.Context, room chan<- int, fetched <-chan []a
 			return
 		}
 	}
+}
+
+// wants is how many questions to take where some wait already. Those that run
+// apart go one by one; taken so, each would read the page and the clip that it
+// shares with others again, and wait for the network on its own.
+func (s *Server) wants(waiting int) int {
+	left := s.Batch - waiting
+	if s.Apart > 0 && left < waiting {
+		return 0
+	}
+	return left
 }
 
 // together is how many questions a batch may have.

@@ -1,8 +1,10 @@
 package infer
 
 import (
+	"runtime"
 	"testing"
 	"time"
+	"weak"
 
 	"github.com/winnow-video/winnow/workflows/bus"
 )
@@ -40,6 +42,43 @@ func TestBatch(t *testing.T) {
 	if batch, patience := (queue{ask(5, 4)}).batch(3, 100, 0, now); len(batch) != 1 || patience > 0 {
 		t.Errorf("without a wait: %d questions after %v", len(batch), patience)
 	}
+}
+
+// Those that run apart are taken several at a time all the same.
+func TestWants(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct{ batch, apart, waiting, want int }{
+		{16, 0, 0, 16}, {16, 0, 15, 1}, {16, 0, 16, 0},
+		{16, 64, 0, 16}, {16, 64, 8, 8}, {16, 64, 9, 0}, {16, 64, 16, 0},
+		{1, 64, 0, 1}, {1, 64, 1, 0},
+	} {
+		s := &Server{Batch: test.batch, Apart: test.apart}
+		if got := s.wants(test.waiting); got != test.want {
+			t.Errorf("%+v: %d", test, got)
+		}
+	}
+}
+
+// Questions that run are not held by those that wait still.
+func TestGatherLetsGo(t *testing.T) {
+	t.Parallel()
+	s := &Server{Batch: 3, Apart: 1}
+	room, fetched, batches := make(chan int), make(chan []asking), make(chan work)
+	go s.gather(t.Context(), room, fetched, batches)
+	if n := <-room; n != 3 {
+		t.Errorf("%d are taken, want 3", n)
+	}
+	one := func() asking { return asking{lease: &bus.Lease{}, question: &Question{}} }
+	fetched <- []asking{one(), one(), one()}
+	w := <-batches
+	ran := weak.Make(w.questions[0])
+	w = work{}
+	<-batches // by now the first is dealt with
+	runtime.GC()
+	if ran.Value() != nil {
+		t.Error("a question that ran is held")
+	}
+	<-batches
 }
 
 // Questions run before clips that were fetched earlier.

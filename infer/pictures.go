@@ -29,6 +29,11 @@ type Pictures struct {
 
 // NewPictures looks whether the server serves the bundle's model. Close it.
 func NewPictures(ctx context.Context, cfg endpoint.Config, b *bundle.Bundle) (*Pictures, error) {
+	var err error
+	word := chatRequest{Model: b.Language.Model, MaxTokens: 1, TopP: 1}
+	if cfg.Probe, err = word.of([]chatPart{{Type: "text", Text: "Hello"}}); err != nil {
+		return nil, err
+	}
 	server, err := endpoint.Open(cfg)
 	if err != nil {
 		return nil, err
@@ -129,6 +134,11 @@ func (p *Pictures) request(q *Question) (endpoint.Request, error) {
 	if err != nil {
 		return endpoint.Request{}, err
 	}
+	return r.of(content)
+}
+
+// of is a request with what the model is shown.
+func (r chatRequest) of(content []chatPart) (endpoint.Request, error) {
 	r.Messages = []chatMessage{{Role: "user", Content: content}}
 	text, err := json.Marshal(r)
 	if err != nil {
@@ -194,7 +204,7 @@ type chatLogprob struct {
 // reply checks an answer and makes a reply of it. How many visual tokens there
 // were and what they cost, only the server knows.
 func (p *Pictures) reply(q *Question, c *chatCompletion) (job.Reply, error) {
-	if err := c.check(); err != nil {
+	if err := c.check(q.Generate.Tokens()); err != nil {
 		return job.Reply{}, contract(job.StageAnswer, "the language server's answer: %v", err)
 	}
 	choice := c.Choices[0]
@@ -209,23 +219,31 @@ func (p *Pictures) reply(q *Question, c *chatCompletion) (job.Reply, error) {
 		}
 		r.OptionLogprobs = optionLogprobs(letters)
 		r.Answer = bestOption(r.OptionLogprobs)
-		r.Confidence = confidence(r.Answer, r.OptionLogprobs, nil)
 	} else {
+		r.OptionLogprobs = optionLogprobs(make([]*float64, len(q.Item.Options))) // not asked for, so none is known
 		r.Answer = bundle.ParseAnswer(strings.TrimSpace(*choice.Message.Content), q.Item.Options)
 	}
+	r.Confidence = confidence(r.Answer, r.OptionLogprobs, nil)
 	r.Degraded = degraded(&asked{}, r)
 	return r, nil
 }
 
-func (c *chatCompletion) check() error {
+// tokenBytes is more than a token has: the longest of common vocabularies are 128 spaces.
+const tokenBytes = 512
+
+// check refuses what is no answer of up to most tokens.
+func (c *chatCompletion) check(most int) error {
 	if len(c.Choices) != 1 || c.Choices[0].Message.Content == nil {
 		return fmt.Errorf("%d choices, or no content: want one with it", len(c.Choices))
 	}
 	if reason := c.Choices[0].FinishReason; reason != "stop" && reason != "length" {
 		return fmt.Errorf("finish_reason is %q", reason)
 	}
-	if c.Usage.Prompt < 0 || c.Usage.Completion < 0 {
-		return fmt.Errorf("usage counts %d and %d tokens", c.Usage.Prompt, c.Usage.Completion)
+	if c.Usage.Prompt < 0 || c.Usage.Completion < 0 || c.Usage.Completion > most {
+		return fmt.Errorf("usage counts %d and %d tokens: want at most %d to answer", c.Usage.Prompt, c.Usage.Completion, most)
+	}
+	if n := len(*c.Choices[0].Message.Content); n > most*tokenBytes {
+		return fmt.Errorf("content of %d bytes is more than %d tokens", n, most)
 	}
 	return nil
 }

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"image/jpeg"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -32,16 +33,24 @@ const picturesManifest = `{"v":1,"name":"api","files":{},"image":{"size":8,"resi
 // It is a server of this test's own.
 func chatServer(t *testing.T, text string, last *chatRequest) *Pictures {
 	t.Helper()
+	return picturesAt(t, func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path != "/v1/chat/completions" || json.NewDecoder(r.Body).Decode(last) != nil {
+			w.WriteHeader(http.StatusBadRequest)
+		}
+		fmt.Fprint(w, text)
+	})
+}
+
+// picturesAt has chat answer what is asked besides which models there are.
+func picturesAt(t *testing.T, chat http.HandlerFunc) *Pictures {
+	t.Helper()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
 		if r.URL.Path == "/v1/models" {
 			fmt.Fprint(w, `{"data":[{"id":"gpt"}]}`)
 			return
 		}
-		if r.URL.Path != "/v1/chat/completions" || json.NewDecoder(r.Body).Decode(last) != nil {
-			w.WriteHeader(http.StatusBadRequest)
-		}
-		fmt.Fprint(w, text)
+		chat(w, r)
 	}))
 	t.Cleanup(server.Close)
 	dir := t.TempDir()
@@ -80,6 +89,9 @@ func shown(t *testing.T, g job.Generation) *Question {
 
 const chatText = `{"choices":[{"finish_reason":"stop","message":{"content":" B. blue\n"}}],"usage":{"prompt_tokens":900,"completion_tokens":4}}`
 
+// chatWord is an answer of one token.
+var chatWord = strings.Replace(chatText, `"completion_tokens":4`, `"completion_tokens":1`, 1)
+
 func TestPicturesAnswer(t *testing.T) {
 	t.Parallel()
 	var sent chatRequest
@@ -91,6 +103,7 @@ func TestPicturesAnswer(t *testing.T) {
 	want := job.Reply{
 		V: 1, Answer: job.Answer{Text: "B. blue", OptionIndex: ptr(1), Letter: "B", Parse: job.ParseLetter},
 		Tokens: job.Tokens{Prompt: 900, Completion: 4}, Engine: "chat completions, frames gpt@3", FLOPs: job.FLOPs{Convention: "unknown"},
+		OptionLogprobs: []*float64{nil, nil}, Degraded: []string{job.DegradedLetters},
 	}
 	if diff := cmp.Diff(want, o.Reply); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
@@ -158,16 +171,37 @@ func TestPicturesBadAnswers(t *testing.T) {
 	}{
 		"garbage":     {"<html>", "cannot be read"},
 		"nothing":     {"{}", "0 choices"},
-		"no content":  {strings.Replace(chatText, `" B. blue\n"`, "null", 1), "no content"},
-		"filtered":    {strings.Replace(chatText, `"stop"`, `"content_filter"`, 1), "content_filter"},
-		"no logprobs": {chatText, "no logprobs"},
-		"odd usage":   {strings.Replace(chatText, `"prompt_tokens":`, `"prompt_tokens":-`, 1), "usage counts -"},
-		"null":        {strings.Replace(chatText, `"message"`, `"logprobs":{"content":[{"top_logprobs":[{"token":"A","logprob":null}]}]},"message"`, 1), "no log-probability"},
+		"no content":  {strings.Replace(chatWord, `" B. blue\n"`, "null", 1), "no content"},
+		"filtered":    {strings.Replace(chatWord, `"stop"`, `"content_filter"`, 1), "content_filter"},
+		"no logprobs": {chatWord, "no logprobs"},
+		"odd usage":   {strings.Replace(chatWord, `"prompt_tokens":`, `"prompt_tokens":-`, 1), "usage counts -"},
+		"odd count":   {strings.Replace(chatWord, `"completion_tokens":`, `"completion_tokens":-`, 1), "and -1 tokens"},
+		"too many":    {strings.Replace(chatWord, `"completion_tokens":1`, `"completion_tokens":2`, 1), "and 2 tokens: want at most 1"},
+		"too long":    {strings.Replace(chatWord, "B. blue", strings.Repeat("b", 600), 1), "is more than 1 tokens"},
+		"null":        {strings.Replace(chatWord, `"message"`, `"logprobs":{"content":[{"top_logprobs":[{"token":"A","logprob":null}]}]},"message"`, 1), "no log-probability"},
 	} {
 		o := chatServer(t, test.text, &chatRequest{}).Answer(t.Context(), []*Question{shown(t, job.Generation{Mode: job.ModeScore})})[0]
 		if o.Failure == nil || o.Failure.Code != job.ModelContract || !strings.Contains(o.Failure.Detail, test.says) {
 			t.Errorf("%s: %+v, want %s with %q", name, o, job.ModelContract, test.says)
 		}
+	}
+}
+
+// A question on which the server fails ends, even where nobody else asks: it
+// answers one word.
+func TestPicturesFailOnOneQuestion(t *testing.T) {
+	t.Parallel()
+	p := picturesAt(t, func(w http.ResponseWriter, r *http.Request) {
+		if text, _ := io.ReadAll(r.Body); bytes.Contains(text, []byte("image_url")) {
+			w.WriteHeader(http.StatusInternalServerError)
+			fmt.Fprint(w, "cannot see")
+			return
+		}
+		fmt.Fprint(w, chatWord)
+	})
+	o := p.Answer(t.Context(), []*Question{shown(t, job.Generation{Mode: job.ModeGenerate, MaxTokens: 7, TopP: 1})})[0]
+	if o.Failure == nil || o.Failure.Code != job.ModelError || !strings.Contains(o.Failure.Detail, "cannot see") {
+		t.Errorf("%+v, want %s", o, job.ModelError)
 	}
 }
 

@@ -73,7 +73,7 @@ func (s *Server) prepared(ctx context.Context, l *bus.Lease, failure *job.Failur
 
 // questions fetches the questions that requests ask, side by side.
 func (s *Server) questions(ctx context.Context, leases []*bus.Lease) []asking {
-	pages, files, shared := s.pages(ctx, leases), s.files(ctx, leases), &projections{}
+	pages, files, shared := s.pages(ctx, leases), s.files(ctx, leases), projections(leases)
 	all := make([]asking, len(leases))
 	failures := make([]*job.Failure, len(leases))
 	var group sync.WaitGroup
@@ -82,7 +82,7 @@ func (s *Server) questions(ctx context.Context, leases []*bus.Lease) []asking {
 		all[i].lease = l
 		group.Go(func() {
 			if all[i].question, failures[i] = question(r, pages[r.Page], files); failures[i] == nil {
-				all[i].question.projections = shared
+				all[i].question.projection = shared[r.Kept]
 				all[i].rows = s.Answerer.Rows(all[i].question)
 			}
 		})
@@ -96,6 +96,15 @@ func (s *Server) questions(ctx context.Context, leases []*bus.Lease) []asking {
 		}
 	}
 	return good
+}
+
+// projections has one for each kept artifact that requests name.
+func projections(leases []*bus.Lease) map[artifact.Key]*projection {
+	all := map[artifact.Key]*projection{}
+	for _, l := range leases {
+		all[l.Request.Answer.Kept] = &projection{}
+	}
+	return all
 }
 
 // page is a page of the manifest, or why it could not be read.

@@ -28,7 +28,7 @@ type Question struct {
 	pictures tensor.Dense[uint8]          // [T,H,W,3]; of a model that is shown frames alone
 	plan     *bundle.Prompt               // of the prompt with all kept tokens, once its rows were counted
 
-	projections *projections // of what was fetched together; nil: nothing was
+	projection *projection // of tokens, until this question has it; nil: it shares none
 }
 
 // NewQuestion reads a kept artifact: tokens F16 [M,D], frame and cell I32 [M]
@@ -181,7 +181,7 @@ func (q *Question) only(rows, kept []int) {
 	if err != nil {
 		panic(fmt.Sprintf("trim: %v", err)) // the rows are counted by the caller
 	}
-	q.tokens = gathered
+	q.tokens, q.projection = gathered, nil
 }
 
 func cellsAt(values []int32, places []int) []int32 {

@@ -28,9 +28,9 @@ type Answers interface {
 
 // Server makes the objects that requests ask for. While graphs run, what they
 // run next is fetched and what they made is stored, so that the device does not
-// wait. One batch of questions and two clips are fetched ahead of what runs, and
-// two works are being stored: that waits for others more than for cores. Log
-// tells now and then, and at the end, how busy the device was.
+// wait. Batch questions and two clips are fetched ahead of what runs, and two
+// works are being stored, or as many as run: that waits for others more than for
+// cores. Log tells now and then, and at the end, how busy the device was.
 //
 // A batch is what came, of any job, while the last one ran and within Wait of its
 // first question, up to Batch questions of Rows rows. Clips run while no batch

@@ -54,7 +54,15 @@ with the extracted language model, --enable-prompt-embeds and --generation-confi
 vllm, on a private network, and name it by --language-url. Vision tower, projector
 and embeddings run here. Where the bundle says that frames are the model's input, any
 server of OpenAI's chat completions will do: it is sent frames as images, and nothing
-is pruned. The server's key is read from the environment alone.`
+is pruned. The server's key is read from the environment alone.
+
+Such a server makes batches itself: questions are put to it one by one, up to
+--language-inflight at once, and clips are encoded beside them. Each of those holds
+its prompt until it is answered: six bytes a number of its rows (eight with
+--language-dtype F32), so 16 prompts of 3000 rows of 4096 take 1.2 GB, or the JPEGs
+of its frames. Up to --max-batch more questions are fetched, and hold the tokens that
+were kept, two bytes a number, or the clip. A prompt on which the server fails (500)
+four times, though it answers others, ends as model/error.`
 
 const example = `  winnow-infer --bundle deploy/bundle/demo
   winnow-infer --bundle deploy/bundle/demo --services /etc/winnow/services.yaml --threads 8
@@ -112,10 +120,10 @@ func command() *cobra.Command {
 	f.StringVar(&o.engine.Profile, "profile", "", "folder for ONNX Runtime's trace of every graph, written at the end: what each node cost (default: none; tracing slows graphs down)")
 	f.StringVar(&o.language.URL, "language-url", "", "server of a remote language model (default: $"+languageURLVariable+", else language_url of the stack's file)")
 	f.StringVar(&o.languageKey, "language-key-env", languageKeyVariable, "environment variable that holds the server's key")
-	f.IntVar(&o.language.InFlight, "language-inflight", 16, "questions put to the server at once, each on its own: it makes batches itself. Each holds its prompt here, some ten bytes a number")
+	f.IntVar(&o.language.InFlight, "language-inflight", 16, "questions put to the server at once, each on its own. Memory for their prompts is taken here: see above")
 	f.DurationVar(&o.language.Timeout, "language-timeout", 2*time.Minute, "time one request to the server may take before it is tried again")
 	f.StringVar((*string)(&o.language.DType), "language-dtype", string(tensor.F16), "type of the rows sent to it: F16, BF16, F32")
-	f.IntVar(&o.batch, "max-batch", 16, "questions of a batch; as many more may wait for the next, or for a place at the server of a remote language model")
+	f.IntVar(&o.batch, "max-batch", 16, "questions of a batch; as many more may wait for the next. With a remote language model: questions fetched ahead")
 	f.IntVar(&o.rows, "max-rows", 8192, "rows of prompts, text and visual tokens, that the decoder reads at a time, padding included: bounds a batch, and the memory it computes in")
 	f.DurationVar(&o.wait, "max-wait", 0, "how long a question waits for others to share its batch while the device has nothing to do. Lone questions are answered so much later; what it gains is larger batches where the device is far quicker than questions come. While the device is busy they gather without it")
 	f.Int64Var(&o.kv, "kv-memory", 0, "bytes that the decoder's keys and values may take, half of them for prefixes that questions share (default: $"+kvMemoryVariable+", else a quarter of the free memory, of the machine and of the card, less for small models)")

@@ -25,8 +25,8 @@ that the job names, which must be the same on every machine. ` + "`winnow up` an
 a worker already; further ones add room.
 
 Activities of winnow-call are taken while the winnow-infers of their bundles have room: all workers
-together ask for three times what these run at once (their --max-batch). The others wait in Temporal,
-which orders them by priority and team.
+together ask for three times what these run at once (their --max-batch, or --language-inflight). The
+others wait in Temporal, which orders them by priority and team.
 
 ` + hwaccelHelp + `
 

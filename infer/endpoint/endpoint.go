@@ -28,6 +28,7 @@ type Config struct {
 	Timeout  time.Duration // of one exchange; default 2 min
 	Patience time.Duration // with one request: waits and further tries included; default 5 min
 	MaxReply int64         // bytes of an answer; default 16 MiB
+	Probe    Request       // small, and answered by a server that is well: asked where it fails on another. Default none
 }
 
 // WithDefaults fills in what is not set.
@@ -78,7 +79,7 @@ func Open(cfg Config) (*Endpoint, error) {
 	}
 	one := exchange{base: base, cfg: cfg, client: client}
 	bounded := limited{one, semaphore.NewWeighted(int64(cfg.InFlight))}
-	return &Endpoint{name: base, asker: patient{bounded, cfg.Patience, &atomic.Int64{}}, http: client}, nil
+	return &Endpoint{name: base, asker: patient{bounded, cfg.Patience, cfg.Probe, &atomic.Int64{}}, http: client}, nil
 }
 
 // Name is the server's URL.

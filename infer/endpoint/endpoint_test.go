@@ -86,7 +86,10 @@ func TestAnswers(t *testing.T) {
 		"credit is spent":        {402, `{"error":{"message":"pay"}}`, job.CapacityUnavailable, "pay"},
 		"no such method":         {405, "", job.CapacityUnavailable, "405"},
 		"a proxy wants a name":   {407, "", job.CapacityUnavailable, "407"},
-		"not that server":        {501, "", job.CapacityUnavailable, "501"},
+		"not in this form":       {415, "", job.CapacityUnavailable, "415"},
+		"no longer":              {410, "", job.CapacityUnavailable, "410"},
+		"another protocol":       {426, "", job.CapacityUnavailable, "426"},
+		"not that server":        {501, "", job.CapacityUnavailable, "this way: it answers 501"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -174,41 +177,81 @@ func TestTriesAgain(t *testing.T) {
 	}
 }
 
-// A server that fails on one request alone is told from one that fails on all.
+// A server that fails on one request alone is told from one that fails on all,
+// whoever else asks it.
 func TestFailsOnOneRequest(t *testing.T) {
 	t.Parallel()
-	for name, others := range map[string]bool{"it answers others": true, "it answers nobody": false} {
+	const alone, all = "failed on this request 4 times: it answers 500: oh", "did not answer in 4s: it answers 500: oh"
+	for name, test := range map[string]struct {
+		fails  string // the paths that it fails on
+		asks   string // which others ask all the time; "": nobody
+		probe  string
+		status int
+		want   job.Code
+		says   string
+	}{
+		"it answers others":           {"/v1/x", "/other", "", 500, job.ModelError, alone},
+		"it answers nobody":           {"/v1/x /other", "/other", "", 500, job.CapacityUnavailable, all},
+		"it would answer others":      {"/v1/x", "", "/probe", 500, job.ModelError, alone},
+		"it would answer nobody":      {"/v1/x /probe", "", "/probe", 500, job.CapacityUnavailable, all},
+		"nobody can tell":             {"/v1/x", "", "", 500, job.CapacityUnavailable, all},
+		"it has no room, but for one": {"/v1/x", "/other", "/probe", 503, job.CapacityUnavailable, "it answers 503: oh"},
+	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			e := open(t, func(w http.ResponseWriter, r *http.Request) {
-				if others && r.URL.Path == "/other" {
-					answer(w, 200, `{"N":3}`)
+				if strings.Contains(test.fails, r.URL.Path) {
+					answer(w, test.status, "oh")
 					return
 				}
-				answer(w, 500, "oh")
-			}, func(c *Config) { c.Patience = 4 * time.Second })
-			ended := make(chan struct{})
-			go func() {
-				defer close(ended)
-				_, err := ask(t, e)
-				if others {
-					wantFailure(t, err, job.ModelError, "failed on this request 4 times: it answers 500: oh")
-				} else {
-					wantFailure(t, err, job.CapacityUnavailable, "did not answer in 4s: it answers 500: oh")
-				}
-			}()
-			for {
-				select {
-				case <-ended:
-					return
-				case <-time.After(100 * time.Millisecond):
-					if err := e.Ask(t.Context(), Request{Path: "/other"}, &reply{}); others && err != nil {
-						t.Error(err)
-					}
-				}
-			}
+				answer(w, 200, `{"N":3}`)
+			}, func(c *Config) { c.Patience, c.Probe.Path = 4*time.Second, test.probe })
+			defer asking(t, e, test.asks)()
+			_, err := ask(t, e)
+			wantFailure(t, err, test.want, test.says)
 		})
 	}
+}
+
+// asking asks for a path again and again, until it is stopped.
+func asking(t *testing.T, e *Endpoint, path string) (stop func()) {
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		for path != "" && ctx.Err() == nil {
+			_ = e.Ask(ctx, Request{Path: path}, &reply{})
+			time.Sleep(20 * time.Millisecond)
+		}
+	}()
+	return func() { cancel(); <-ended }
+}
+
+// What a server answered before it failed is no sign that it answers others now.
+func TestFailsAfterAnswers(t *testing.T) {
+	t.Parallel()
+	var broken atomic.Bool
+	asked := make(chan bool)
+	e := open(t, func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/v1/x" && !broken.Load() {
+			asked <- true
+			<-asked
+		}
+		if broken.Load() {
+			answer(w, 500, "oh")
+			return
+		}
+		answer(w, 200, `{"N":3}`)
+	}, func(c *Config) { c.Patience = 4 * time.Second })
+	failed := make(chan error)
+	go func() { _, err := ask(t, e); failed <- err }()
+	<-asked
+	if err := e.Ask(t.Context(), Request{Path: "/other"}, &reply{}); err != nil {
+		t.Error(err)
+	}
+	broken.Store(true)
+	asked <- true
+	wantFailure(t, <-failed, job.CapacityUnavailable, "it answers 500: oh")
 }
 
 func TestHeedsRetryAfter(t *testing.T) {

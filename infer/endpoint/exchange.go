@@ -89,14 +89,13 @@ func (e exchange) broken(ctx context.Context, err error) error {
 }
 
 // refused is the meaning of an answer that is not 200. What is wrong with the
-// item ends it; what is wrong with the server, the way to it or the key does not.
+// item ends it, and few answers say that; what is wrong with the server, the way
+// to it or the key does not.
 func (e exchange) refused(resp *http.Response) error {
 	head, _ := io.ReadAll(io.LimitReader(resp.Body, 64<<10)) // what came of it says enough
 	said := fmt.Sprintf("it answers %d: %s", resp.StatusCode, e.tell(message(head)))
 	switch code := resp.StatusCode; {
-	case code < 400, code == http.StatusPaymentRequired, code == http.StatusMethodNotAllowed, code == http.StatusProxyAuthRequired, code == http.StatusNotImplemented:
-		return job.Fail(job.StageAnswer, job.CapacityUnavailable, "the language server, or what stands before it, does not take requests this way: %s", said)
-	case code == http.StatusTooManyRequests, code == http.StatusRequestTimeout, code == http.StatusTooEarly, code >= 500:
+	case code == http.StatusTooManyRequests, code == http.StatusRequestTimeout, code == http.StatusTooEarly, code >= 500 && code != http.StatusNotImplemented:
 		return &again{after: wait.RetryAfter(resp.Header), failed: code == http.StatusInternalServerError, why: said}
 	case code == http.StatusUnauthorized, code == http.StatusForbidden:
 		return job.Fail(job.StageAnswer, job.CapacityUnavailable, "the language server refuses the key: %s", said)
@@ -108,8 +107,10 @@ func (e exchange) refused(resp *http.Response) error {
 		return job.Fail(job.StageAnswer, job.ConfigContext, "the prompt does not fit the context that the language server was started with: %s", said)
 	case isNotFinite(head):
 		return job.Fail(job.StageAnswer, job.ModelNotFinite, "the language model returned NaN or infinity: %s", said)
-	default:
+	case code == http.StatusBadRequest, code == http.StatusUnprocessableEntity:
 		return job.Fail(job.StageAnswer, job.ModelError, "the language server refuses the request: %s", said)
+	default:
+		return job.Fail(job.StageAnswer, job.CapacityUnavailable, "the language server, or what stands before it, does not take requests this way: %s", said)
 	}
 }
 

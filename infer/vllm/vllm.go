@@ -61,16 +61,34 @@ func Open(ctx context.Context, cfg Config, b *bundle.Bundle) (*Model, error) {
 		return nil, err
 	}
 	cfg = cfg.WithDefaults()
-	server, err := endpoint.Open(cfg.Config)
-	if err != nil {
+	m := &Model{bundle: b, dtype: cfg.DType}
+	if err := m.connect(cfg.Config); err != nil {
 		return nil, err
 	}
-	m := &Model{server: server, bundle: b, dtype: cfg.DType}
 	if err := m.check(ctx); err != nil {
-		server.Close()
-		return nil, fmt.Errorf("language model %s at %s: %w", b.Language.Model, server.Name(), err)
+		m.server.Close()
+		return nil, fmt.Errorf("language model %s at %s: %w", b.Language.Model, m.server.Name(), err)
 	}
 	return m, nil
+}
+
+// connect opens the server, which is asked a prompt of one token where it fails on others.
+func (m *Model) connect(cfg endpoint.Config) error {
+	p, err := m.shortest()
+	if err != nil {
+		return err
+	}
+	if cfg.Probe, err = m.request(p); err != nil {
+		return err
+	}
+	m.server, err = endpoint.Open(cfg)
+	return err
+}
+
+// shortest is a prompt of one token.
+func (m *Model) shortest() (*infer.Prompt, error) {
+	embeds, err := m.bundle.Embed(m.bundle.EOS[:1])
+	return &infer.Prompt{Embeds: embeds, Generate: job.Generation{Mode: job.ModeScore}}, err
 }
 
 // Name implements infer.Language.
@@ -133,11 +151,11 @@ func (m *Model) checkModel(ctx context.Context) error {
 
 // checkRows is the whole way, once: the server must take rows of the bundle's width.
 func (m *Model) checkRows(ctx context.Context) error {
-	embeds, err := m.bundle.Embed(m.bundle.EOS[:1])
+	p, err := m.shortest()
 	if err != nil {
 		return err
 	}
-	_, err = m.say(ctx, &infer.Prompt{Embeds: embeds, Generate: job.Generation{Mode: job.ModeScore}})
+	_, err = m.say(ctx, p)
 	var failure *job.Failure
 	if errors.As(err, &failure) && failure.Code == job.ModelError {
 		return fmt.Errorf("%w: start it with --enable-prompt-embeds, as the model whose embeddings the bundle has", err)

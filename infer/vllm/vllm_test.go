@@ -13,6 +13,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -196,6 +197,27 @@ func TestFailuresStayAlone(t *testing.T) {
 	if said[2].Err != nil {
 		t.Error(said[2].Err)
 	}
+}
+
+// A prompt on which the server fails ends, even where nobody else asks: it
+// answers a prompt of one token.
+func TestFailsOnOnePrompt(t *testing.T) {
+	t.Parallel()
+	var shortest atomic.Int64
+	m := open(t, config(serve(t, func(s *vllmtest.Server) {
+		s.Before = func(w http.ResponseWriter, r *http.Request) bool {
+			shortest.CompareAndSwap(0, r.ContentLength) // Open's own
+			if r.ContentLength == shortest.Load() {
+				return false
+			}
+			_, _ = io.Copy(io.Discard, r.Body)
+			w.WriteHeader(http.StatusInternalServerError)
+			fmt.Fprint(w, "cannot say NaN")
+			return true
+		}
+	})))
+	said := m.Say(t.Context(), []*infer.Prompt{prompt(9, 1, 40, generate)})[0]
+	wantFailure(t, said.Err, job.ModelError, "cannot say NaN")
 }
 
 func wantFailure(t *testing.T, err error, code job.Code, says string) {

@@ -128,13 +128,24 @@ func (a *Answerer) embed(plan bundle.Prompt, q *Question) (tensor.Dense[float32]
 	if visual.Rows() != plan.Visual {
 		return visual, contract(job.StageAnswer, "%d visual rows were made, the plan has %d", visual.Rows(), plan.Visual)
 	}
+	return a.layOut(plan, visual)
+}
+
+// layOut puts text and visual rows in the plan's order, and counts what it puts:
+// every visual row once, as they come.
+func (a *Answerer) layOut(plan bundle.Prompt, visual tensor.Dense[float32]) (tensor.Dense[float32], error) {
+	width, shown := a.bundle.Dims.Language.Hidden, 0
 	embeds := tensor.Dense[float32]{Shape: tensor.Shape{plan.Len, width}, Data: make([]float32, 0, plan.Len*width)}
 	for _, s := range plan.Segments {
 		switch {
 		case s.Newline:
 			embeds.Data = append(embeds.Data, a.bundle.NewlineRow()...)
 		case s.IDs == nil:
+			if s.First != shown || s.First+s.Rows > visual.Rows() {
+				return embeds, contract(job.StageAnswer, "visual rows %d to %d follow %d of %d", s.First, s.First+s.Rows, shown, visual.Rows())
+			}
 			embeds.Data = append(embeds.Data, visual.Data[s.First*width:(s.First+s.Rows)*width]...)
+			shown += s.Rows
 		default:
 			text, err := a.bundle.Embed(s.IDs)
 			if err != nil {
@@ -143,8 +154,8 @@ func (a *Answerer) embed(plan bundle.Prompt, q *Question) (tensor.Dense[float32]
 			embeds.Data = append(embeds.Data, text.Data...)
 		}
 	}
-	if len(embeds.Data) != plan.Len*width {
-		return embeds, contract(job.StageAnswer, "the prompt has %d rows, the plan %d", len(embeds.Data)/width, plan.Len)
+	if shown != plan.Visual || len(embeds.Data) != plan.Len*width {
+		return embeds, contract(job.StageAnswer, "the prompt has %d rows, %d of them visual, the plan %d and %d", len(embeds.Data)/width, shown, plan.Len, plan.Visual)
 	}
 	return embeds, nil
 }

@@ -57,6 +57,9 @@ func (p *picker) Keeps(frames, tokens int) int {
 	return count * budget(n, p.keep)
 }
 
+// Even implements Policy.
+func (p *picker) Even() bool { return p.scope != ScopeClip }
+
 // Select implements Policy. Frames are chosen from side by side, one goroutine each.
 func (p *picker) Select(c *Clip, query []float32) (*Selection, error) {
 	s := &Selection{T: c.T, P: c.P}

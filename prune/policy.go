@@ -13,6 +13,9 @@ type Policy interface {
 	// Keeps is how many tokens Select keeps of t frames of p tokens each, whatever
 	// is in them; 0 where it refuses such frames.
 	Keeps(t, p int) int
+	// Even says whether Select keeps as many tokens of every frame. Else what is in
+	// them decides how many each frame has left.
+	Even() bool
 }
 
 // Selection is what a policy kept of a clip of T frames with P tokens each.

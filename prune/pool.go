@@ -33,6 +33,9 @@ func (p pool) Keeps(frames, tokens int) int {
 	return frames * (small.Leading + small.Rows*small.Columns)
 }
 
+// Even implements Policy.
+func (pool) Even() bool { return true }
+
 // grids is the grid of a frame's tokens and the one it is pooled to.
 func (p pool) grids(tokens int) (grid, small Grid, err error) {
 	if grid, err = p.grid.Of(tokens); err != nil {

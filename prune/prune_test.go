@@ -177,6 +177,9 @@ func TestSelectionsAreWellFormed(t *testing.T) {
 				if got := policyOf(t, o).Keeps(T, P); got != len(s.Kept) {
 					t.Errorf("%s, %s, %g: said to keep %d, kept %d", method, o.Scope, o.Keep, got, len(s.Kept))
 				}
+				if policyOf(t, o).Even() && !even(s) {
+					t.Errorf("%s, %s, %g: said to keep as much of every frame: %v", method, o.Scope, o.Keep, s.Rows())
+				}
 				if (s.Relevance != nil) != policyOf(t, o).QueryDependent() {
 					t.Errorf("%s: relevance of %d, query-dependent: %t", method, len(s.Relevance), policyOf(t, o).QueryDependent())
 				}
@@ -186,6 +189,15 @@ func TestSelectionsAreWellFormed(t *testing.T) {
 			}
 		}
 	}
+}
+
+// even says whether every frame of s keeps as many tokens.
+func even(s *Selection) bool {
+	kept := make([]int, s.T)
+	for _, k := range s.Kept {
+		kept[k.Frame]++
+	}
+	return slices.Min(kept) == slices.Max(kept)
 }
 
 func checkWellFormed(t *testing.T, s *Selection) {

@@ -22,6 +22,9 @@ func (wholeClip) QueryDependent() bool { return false }
 // Keeps implements Policy.
 func (w wholeClip) Keeps(t, p int) int { return w.keeps(t, p, w.keep) }
 
+// Even implements Policy.
+func (wholeClip) Even() bool { return false }
+
 // Select implements Policy.
 func (w wholeClip) Select(c *Clip, _ []float32) (*Selection, error) {
 	if _, err := c.all(); err != nil {

@@ -78,7 +78,7 @@ func (s *stages) decodeOnce(ctx context.Context, in workflows.StageInput) (out w
 	}
 	s.cfg.Watch.Decoded(decoded(nil), clip.Fetched)
 	s.logHwaccel(w, clip.Info)
-	out.BytesFetched, out.Failed = clip.Fetched, w.refusals(clip.PTS, clip.Info.DurationS)
+	out.BytesFetched, out.Failed = clip.Fetched, w.refusals(w.of(clip.PTS, clip.Info.DurationS))
 	_, err = s.cfg.Store.Put(ctx, in.Clip, bytes.NewReader(clip.Bytes), artifact.FirstWins)
 	return out, 0, err
 }

@@ -10,7 +10,7 @@ import (
 )
 
 // locate finds out what a video's content is, and so under which keys its clip
-// and tokens lie or will lie.
+// and tokens lie or will lie; and whether there is any use in making them.
 func (s *stages) locate(ctx context.Context, in workflows.VideoInput) (workflows.Located, error) {
 	began := time.Now()
 	w, err := s.workOf(ctx, workflows.StageInput{VideoInput: in})
@@ -29,9 +29,12 @@ func (s *stages) locate(ctx context.Context, in workflows.VideoInput) (workflows
 		return workflows.Located{}, err
 	}
 	if out.HaveTokens {
-		if out.Answered, err = s.answered(ctx, workflows.StageInput{VideoInput: in, Keys: out.Keys}); err != nil {
-			return workflows.Located{}, err
-		}
+		out.Answered, err = s.answered(ctx, workflows.StageInput{VideoInput: in, Keys: out.Keys})
+	} else {
+		out.Failed, err = s.refusedBefore(ctx, w, out)
+	}
+	if err != nil {
+		return workflows.Located{}, err
 	}
 	s.tellFound(in, out)
 	out.Spent = spent(ctx, began)

@@ -24,6 +24,8 @@ func (s *stages) prune(ctx context.Context, in workflows.StageInput) (workflows.
 		return workflows.Items{}, err
 	}
 	var out workflows.Items
+	all := len(w.items)
+	w.items = w.askable(w.items, w.wordy, &out)
 	todo, err := s.unpruned(ctx, w, &out)
 	if err != nil {
 		return workflows.Items{}, err
@@ -33,7 +35,7 @@ func (s *stages) prune(ctx context.Context, in workflows.StageInput) (workflows.
 			return workflows.Items{}, err
 		}
 	}
-	s.tellItems(in.VideoInput, job.StagePrune, len(w.items), out)
+	s.tellItems(in.VideoInput, job.StagePrune, all, out)
 	out.Cached = nil // that an answer is cached is what records tell
 	out.Spent = spent(ctx, began)
 	return out, nil
@@ -64,7 +66,7 @@ func (s *stages) pruneAll(ctx context.Context, w *work, todo map[artifact.Key][]
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		if tasks = w.askable(c, tasks, out); len(tasks) == 0 {
+		if tasks = w.askable(tasks, w.of(c.pts, duration(c.file)), out); len(tasks) == 0 {
 			continue
 		}
 		kept, err := selectFor(w, c, tasks[0])
@@ -79,10 +81,10 @@ func (s *stages) pruneAll(ctx context.Context, w *work, todo map[artifact.Key][]
 	return nil
 }
 
-// askable is the tasks whose prompts may fit the model's context.
-func (w *work) askable(c *clip, tasks []task, out *workflows.Items) (left []task) {
+// askable is the tasks whose prompts may fit the model's context, as judge knows it.
+func (w *work) askable(tasks []task, judge func(task) error, out *workflows.Items) (left []task) {
 	for _, t := range tasks {
-		if err := w.refusal(t, c.pts, duration(c.file)); err != nil {
+		if err := judge(t); err != nil {
 			out.Failed = append(out.Failed, failuresOf([]task{t}, job.StageAnswer, err)...)
 			continue
 		}

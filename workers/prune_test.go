@@ -73,7 +73,7 @@ func TestPromptsBeyondTheContext(t *testing.T) {
 					t.Errorf("line %d: kept tokens are there: %v, %v", task.Line, kept, err)
 				}
 			}
-			if all := w.refusals([]float64{0, 3.3}, 4); (len(all) == 2) != c.all {
+			if all := w.refusals(w.of([]float64{0, 3.3}, 4)); (len(all) == 2) != c.all {
 				t.Errorf("after decoding %v fail, want all of them or none: %v", all, c.all)
 			}
 		})

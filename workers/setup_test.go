@@ -70,7 +70,7 @@ func testManifest() bundle.Manifest {
 		Grid:  [2]int{2, 2}, Layout: bundle.PerFrame, FramePrefix: " frame {i}:", Newline: bundle.NewlineNone,
 		Frames: bundle.Frames{Default: testT}, Images: bundle.ImageIsFrame,
 		Template: bundle.Template{Prompt: "{frames} {question}{options} Answer:", Options: "{list}", Option: "\n{letter}. {text}"},
-		Tokenize: bundle.TokenizePerSide, LetterIDs: []int32{37, 38, 39}, BOS: &bos, EOS: []int32{2},
+		Tokenize: bundle.TokenizePerSide, LetterIDs: []int32{37, 38, 39}, AnswerPrefix: new(""), BOS: &bos, EOS: []int32{2},
 		RoPE: bundle.RoPE{Theta: 1e4, Type: "default", Factor: 1}, Context: 200,
 		Dims: bundle.Dims{
 			Vision:    bundle.VisionDims{Tokens: 5, Patch: 48, Layers: 1, Hidden: testD, Intermediate: 16},

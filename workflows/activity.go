@@ -48,7 +48,9 @@ type Located struct {
 	HaveClip   bool   `json:"have_clip"`
 	HaveTokens bool   `json:"have_tokens"`
 	Answered   []Item `json:"answered,omitempty"` // every item, where an earlier run has answered them all
-	Spent      Spent  `json:"spent"`
+	// Failed is every item or none: none of their prompts can fit, and nothing is to be made for them.
+	Failed []ItemFailure `json:"failed,omitempty"`
+	Spent  Spent         `json:"spent"`
 }
 
 // StageInput is a video, or some of its questions, and the artifacts they share.

@@ -53,7 +53,8 @@ func (v *video) walk(ctx workflow.Context) (job.Stage, error) {
 		return job.StageFetch, err
 	}
 	v.found(located)
-	if v.cached = located.Answered; len(v.cached) > 0 {
+	v.cached, v.failed = located.Answered, located.Failed
+	if len(v.cached) > 0 || len(v.failed) > 0 {
 		return "", nil
 	}
 	if stage, err := v.makeTokens(ctx, located); err != nil || len(v.failed) > 0 {

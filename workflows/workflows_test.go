@@ -189,21 +189,30 @@ func TestVideoWalksItsStages(t *testing.T) {
 	}
 }
 
-// Nothing is encoded of a clip that no question about it fits beside.
+// Nothing is made of a video, or of its clip, that no question about it fits beside.
 func TestVideoThatNobodyCanAsk(t *testing.T) {
 	t.Parallel()
-	s := &script{}
+	var failed []workflows.ItemFailure
 	for line := range 2 {
-		s.unaskable = append(s.unaskable, workflows.ItemFailure{
+		failed = append(failed, workflows.ItemFailure{
 			Item: workflows.Item{Line: line}, Failure: *job.Fail(job.StageAnswer, job.ConfigContext, "too long"),
 		})
 	}
-	tally := runVideo(t, s, 2)
-	if diff := cmp.Diff([]string{"Locate", "Decode", "Record"}, s.calls); diff != "" {
-		t.Errorf("activities (-want +got):\n%s", diff)
-	}
-	if got := s.recorded[0]; got.Failure != nil || len(got.Failed) != 2 || tally.Timing.Decode != 5 {
-		t.Errorf("recorded %+v, tally %+v: want the two failures, and what decoding took", got, tally)
+	for _, tc := range []struct {
+		s      *script
+		calls  []string
+		decode int64 // ms
+	}{
+		{&script{located: workflows.Located{Failed: failed}}, []string{"Locate", "Record"}, 0},
+		{&script{unaskable: failed}, []string{"Locate", "Decode", "Record"}, 5},
+	} {
+		tally := runVideo(t, tc.s, 2)
+		if diff := cmp.Diff(tc.calls, tc.s.calls); diff != "" {
+			t.Errorf("activities (-want +got):\n%s", diff)
+		}
+		if got := tc.s.recorded[0]; got.Failure != nil || len(got.Failed) != 2 || tally.Timing.Decode != tc.decode {
+			t.Errorf("recorded %+v, tally %+v: want the two failures, and %d ms of decoding", got, tally, tc.decode)
+		}
 	}
 }
 

@@ -156,6 +156,7 @@ def describe(folder, family, prompt, tokenizer, remote):
         "template": prompt.template,
         "tokenize": prompt.tokenize,
         "letter_ids": prompt.letter_ids(tokenizer),
+        "answer_prefix": prompt.unusual_answer_prefix(),
         "bos": tokenizer.bos_token_id if prompt.bos else None,
         "eos": family.eos(tokenizer),
         "rope": family.rope,
@@ -163,7 +164,7 @@ def describe(folder, family, prompt, tokenizer, remote):
         "dims": family.dims,
         "relevance_trained": prompt.relevance_trained,
     }
-    absent = [name for name in ("language", "pool_after", "frame_suffix") if manifest[name] is None]
+    absent = [name for name in ("language", "pool_after", "frame_suffix", "answer_prefix") if manifest[name] is None]
     return {name: value for name, value in manifest.items() if name not in absent}
 
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import re
 import string
 
 from checkpoint import Refused
@@ -51,10 +52,40 @@ class Prompt:
         )
 
     def letter_ids(self, tokenizer):
-        """ids of A, B, ... : the token appended when prompt + letter is tokenised"""
-        prompt = self.template["prompt"].replace("{question}", "?").replace("{options}", "")
-        prompt = prompt[prompt.index("{frames}") + len("{frames}"):]
-        return [self.appended(tokenizer, prompt, letter) for letter in string.ascii_uppercase[: self.letters]]
+        """ids of A, B, ... : the token appended when prompt + letter is tokenised, whatever an item says"""
+        if (end := self.open_end()) and self.letters:
+            raise Refused(f"the prompt's template ends with {end}: what an item says there could change the token of a letter behind it: end it with text of its own")
+        first, *others = (self.letters_behind(tokenizer, text) for text in ("yes", "a 7", "what?"))
+        for ids in others:
+            if ids != first:
+                raise Refused(f"letters are the tokens {first} or {ids}, by what an item says: end the prompt's template with more text of its own")
+        return first
+
+    def letters_behind(self, tokenizer, text):
+        return [self.appended(tokenizer, self.tail(text), letter) for letter in string.ascii_uppercase[: self.letters]]
+
+    def open_end(self):
+        """the field that the prompt of a question with options ends with, None where text of the template's own does"""
+        for name in ("prompt", "options", "option"):
+            end = re.search(r"\{[a-z_]+\}$", self.template[name])
+            if end is None or end[0] == "{frames}":
+                return None
+            if end[0] not in ("{options}", "{list}"):
+                return end[0]
+
+    def tail(self, text):
+        """the prompt behind the frames, all of whose texts are text"""
+        option = self.template["option"].replace("{text}", text)
+        listed = "".join(option.replace("{letter}", letter) for letter in string.ascii_uppercase[: min(2, self.letters)])
+        filled = self.template["prompt"].split("{frames}")[1].replace("{options}", self.template["options"].replace("{list}", listed))
+        for field, value in {"question": text, "n": "0", "times": "", "duration_s": "0.00"}.items():
+            filled = filled.replace("{" + field + "}", value)
+        return filled
+
+    def unusual_answer_prefix(self):
+        """answer_prefix, None where it is what bundles are read with by themselves: see infer/bundle/validate.go"""
+        usual = "" if self.tail("?")[-1:].isspace() else " "
+        return None if self.answer_prefix == usual else self.answer_prefix
 
     def appended(self, tokenizer, prompt, letter):
         before = tokenizer.encode(prompt, add_special_tokens=False)

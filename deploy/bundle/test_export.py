@@ -3,6 +3,7 @@
 another: make test-export."""
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -14,11 +15,13 @@ import torch
 import transformers
 from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer
+from transformers import PreTrainedTokenizerFast
 
 import families
 import parity
 import verify
-from checkpoint import Checkpoint
+from checkpoint import Checkpoint, Refused
+from prompt import OPTIONS, Prompt
 from reference import Reference
 
 EXPORT = Path(__file__).with_name("export.py")
@@ -161,6 +164,36 @@ class Letters(unittest.TestCase):
                 behind = "" if prompt[-1].isspace() else " "
                 got = [hf.encode(prompt + behind + letter, add_special_tokens=False).ids for letter in "ABCDEFGH"]
                 self.assertEqual([before + [i] for i in said["letter_ids"]], got, name)
+
+    def prompt(self, text, options=OPTIONS, **more):
+        return Prompt(name="x", licence="x", template={"prompt": text} | options, frames=3, **more)
+
+    def test_are_the_exporters(self):
+        """of every family, and of each form of a letter, the exporter's ids are what the tokenizer appends to a whole prompt"""
+        for name in parity.FAMILIES:
+            hf = PreTrainedTokenizerFast(tokenizer_file=str(parity.OUT / name / "bundle" / "tokenizer.json"))
+            for template in ("USER: {frames}{question}{options} ASSISTANT:", "{frames}{question}{options}", "{frames}\n{options}Q: {question}\nA:\n"):
+                for prefix in "", " ":
+                    prompt = self.prompt(template, answer_prefix=prefix)
+                    whole = template.split("{frames}")[1].replace("{question}", "How many?").replace("{options}", OPTIONS["options"].replace("{list}", "A. 1\nB. 2\n"))
+                    before = hf.encode(whole, add_special_tokens=False)
+                    got = [hf.encode(whole + prefix + letter, add_special_tokens=False) for letter in "ABCDEFGH"]
+                    self.assertEqual([before + [i] for i in prompt.letter_ids(hf)], got, (name, template, prefix))
+
+    def test_open_end(self):
+        """what an item says stands before no letter"""
+        for template, options, field in (
+            ("{frames}{options}{question}", OPTIONS, "{question}"),
+            ("{frames}{question}{options}{n}", OPTIONS, "{n}"),
+            ("{frames}{question}{options}", {"options": "{list}", "option": "{letter}. {text}"}, "{text}"),
+        ):
+            with self.assertRaisesRegex(Refused, "ends with " + re.escape(field)):
+                self.prompt(template, options).letter_ids(None)
+
+    def test_unusual_prefix(self):
+        """a bundle says what stands before a letter where its reader would think otherwise"""
+        for template, prefix, said in (("{frames} A:", " ", None), ("{frames} A:", "", ""), ("{frames} A:\n", "", None), ("{frames} A:\n", " ", " ")):
+            self.assertEqual(said, self.prompt(template, answer_prefix=prefix).unusual_answer_prefix(), (template, prefix))
 
 
 class Verifies(Export):

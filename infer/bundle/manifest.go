@@ -44,9 +44,10 @@ type Manifest struct {
 	Images           Images          `json:"images"`
 	Template         Template        `json:"template"`
 	Tokenize         Tokenize        `json:"tokenize"`
-	LetterIDs        []int32         `json:"letter_ids"` // of A, B, … as the first token of an answer
-	BOS              *int32          `json:"bos"`        // put before the prompt; null is none
-	EOS              []int32         `json:"eos"`        // any of them ends an answer
+	LetterIDs        []int32         `json:"letter_ids"`              // of A, B, … as the first token of an answer: what a letter appends to the prompt
+	AnswerPrefix     *string         `json:"answer_prefix,omitempty"` // between the two, "" or " "; left out: a space, unless white space ends the prompt
+	BOS              *int32          `json:"bos"`                     // put before the prompt; null is none
+	EOS              []int32         `json:"eos"`                     // any of them ends an answer
 	RoPE             RoPE            `json:"rope"`
 	Context          int             `json:"context"` // tokens, prompt and answer together
 	Dims             Dims            `json:"dims"`

@@ -89,7 +89,7 @@ func TestPromptPrefix(t *testing.T) {
 		"{n} frames.{frames} {question}{options} Answer:": " What colour is the circle?\nA. red\nB. green\nAnswer with the option's letter. Answer:",
 		"{duration_s} s, {times}:{frames}":                "",
 		"{question} {frames}{options}":                    "all",
-		"Of{options} {frames} {question}":                 "all",
+		"Of{options} {frames} {question}:":                "all",
 	} {
 		b := openBundle(t, func(m *Manifest) { m.Template.Prompt, m.Newline = template, NewlineEnd })
 		p, err := b.Prompt(testQuestion(), []int{2, 0, 3})

@@ -120,6 +120,25 @@ func (t *template) cutAtQuestion() (before, after []segment, first bool) {
 	return side[:max(at, 0)], side[at+1:], first
 }
 
+// openEnd is the template and its field that the prompt of a question with options
+// ends with, where that is none of the template's own text.
+func (t *template) openEnd() (name, field string) {
+	for _, part := range []struct {
+		name     string
+		segments []segment
+	}{{"template.prompt", t.tail}, {"template.options", t.options}, {"template.option", t.option}} {
+		last := len(part.segments) - 1
+		if part.segments[last].literal != "" || last == 0 {
+			return "", ""
+		}
+		name, field = part.name, part.segments[last-1].field
+		if field != "options" && field != "list" {
+			break
+		}
+	}
+	return name, field
+}
+
 // asksFirst says whether anything of a question stands before the frames.
 func (t *template) asksFirst() bool {
 	return slices.ContainsFunc(t.head, func(s segment) bool { return s.field == "question" || s.field == "options" })

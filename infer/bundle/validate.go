@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 )
 
 // rule is what has to hold of a manifest, and what to say where it does not.
@@ -74,6 +76,7 @@ func (m *Manifest) model() []rule {
 	return []rule{
 		{oneOf(m.Tokenize, TokenizeWhole, TokenizePerSide), fmt.Sprintf("tokenize: unknown %q", m.Tokenize)},
 		{len(m.LetterIDs) <= len(Letters), fmt.Sprintf("letter_ids: more than %d", len(Letters))},
+		{m.AnswerPrefix == nil || oneOf(*m.AnswerPrefix, "", " "), "answer_prefix: want nothing or a space"},
 		{len(m.EOS) > 0, "eos: missing"},
 		{m.Context > 0, "context: want more than 0"},
 		{m.RoPE.Theta > 0, "rope.theta: want more than 0"},
@@ -175,6 +178,10 @@ func (b *Bundle) lettersAgree() error {
 				i, id, text, b.tokenizer.file, Letters[i:i+1])
 		}
 	}
+	if name, field := b.template.openEnd(); field != "" && len(b.LetterIDs) > 0 {
+		return fmt.Errorf("%s: ends with {%s}: what an item says there could change the token of a letter behind it: end it with text of the template's own",
+			name, field)
+	}
 	for _, last := range lastWords() {
 		if err := b.lettersFollow(last); err != nil {
 			return err
@@ -183,20 +190,20 @@ func (b *Bundle) lettersAgree() error {
 	return nil
 }
 
-// lastWords are what items may end with. Where a template ends with a field, they
-// stand before the letter, and must not change its token.
+// lastWords are what items may end with: behind so little text as white space
+// they could change a letter's token all the same.
 func lastWords() []string { return []string{"yes", "a 7", "what?"} }
 
 // lettersFollow wants the token that is appended when a letter is written behind
-// a prompt whose texts are last: at once, or behind a space.
+// a prompt whose texts are last.
 func (b *Bundle) lettersFollow(last string) error {
 	q := Question{Text: last, Options: slices.Repeat([]string{last}, min(2, len(b.LetterIDs)))}
-	before := b.tail(q, "")
+	before, between := b.tail(q, ""), b.answerPrefix(q)
 	for i, id := range b.LetterIDs {
-		letter, want := Letters[i:i+1], append(slices.Clip(before), id)
-		if !slices.Equal(b.tail(q, letter), want) && !slices.Equal(b.tail(q, " "+letter), want) {
-			return fmt.Errorf("letter_ids[%d]: token %d is not what %q appends to the prompt, where an item's text is %q: export the model again, and let the template end with text of its own",
-				i, id, letter, last)
+		answer := between + Letters[i:i+1]
+		if !slices.Equal(b.tail(q, answer), append(slices.Clip(before), id)) {
+			return fmt.Errorf("letter_ids[%d]: token %d is not what %q appends to the prompt: export the model again, or say in answer_prefix what stands before a letter",
+				i, id, answer)
 		}
 	}
 	return nil
@@ -209,4 +216,19 @@ func (b *Bundle) tail(q Question, more string) []int32 {
 		return b.tokenizer.EncodeBehind(texts)
 	}
 	return b.tokenizer.EncodeTexts(texts)
+}
+
+// answerPrefix is what stands between the prompt of q and an answer.
+func (b *Bundle) answerPrefix(q Question) string {
+	if b.AnswerPrefix != nil {
+		return *b.AnswerPrefix
+	}
+	var prompt strings.Builder
+	for _, t := range fill(b.template.tail, b.template.values(q)) {
+		prompt.WriteString(t.Text)
+	}
+	if last, _ := utf8.DecodeLastRuneInString(prompt.String()); unicode.IsSpace(last) {
+		return ""
+	}
+	return " "
 }

@@ -78,8 +78,8 @@ func manifest() bundle.Manifest {
 		Image: bundle.Image{Size: 8, Resize: bundle.ShortestCrop, Std: [3]float64{1, 1, 1}},
 		Grid:  [2]int{2, 2}, Layout: bundle.Joined, Newline: bundle.NewlineNone,
 		Frames: bundle.Frames{Default: 2}, Images: bundle.ImageIsFrame,
-		Template: bundle.Template{Prompt: "{frames}{question}{options}", Options: "{list}", Option: "{letter}"},
-		Tokenize: bundle.TokenizePerSide, LetterIDs: []int32{37, 38, 39}, EOS: []int32{eos},
+		Template: bundle.Template{Prompt: "{frames}{question}{options}", Options: "{list}", Option: "{letter}."},
+		Tokenize: bundle.TokenizePerSide, LetterIDs: []int32{37, 38, 39}, AnswerPrefix: new(""), EOS: []int32{eos},
 		RoPE: bundle.RoPE{Theta: 1e4, Type: "default", Factor: 1}, Context: window,
 		Dims: bundle.Dims{
 			Vision:    bundle.VisionDims{Tokens: 5, Patch: 48, Layers: 1, Hidden: 8, Intermediate: 16},

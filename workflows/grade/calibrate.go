@@ -100,7 +100,9 @@ func (s *Sheet) Calibrate(variant string) (Calibration, error) {
 
 // temperature is that of the largest likelihood, between 0.05 and 20: the best of
 // a row of them, then by golden section between its neighbours, over the logarithm.
-// With three options or more the loss may have several minima.
+// With one alternative its log-likelihood is that of a wrong answer: the loss is
+// convex in 1/temperature, and so has one minimum over any scale of it. With more,
+// log(1-p) is a difference of two such terms, and there may be several.
 func temperature(verdicts []verdict) float64 {
 	const points = 60
 	low, high := math.Log(0.05), math.Log(20)
@@ -142,7 +144,7 @@ func loss(verdicts []verdict, temperature float64) float64 {
 	return sum / float64(len(verdicts))
 }
 
-// bins sort answers by confidence.
+// bins sort answers by confidence; one on the edge of two belongs to the upper, and 1 to the last.
 type bins [15]struct {
 	n                 int
 	confidence, right float64

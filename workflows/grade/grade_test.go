@@ -122,10 +122,16 @@ func TestIntervalsHoldTheTruth(t *testing.T) {
 
 // scored is a record with log-probabilities of two options, of which the first is chosen.
 func scored(video string, margin float64, right bool) job.Record {
-	chosen, other, first := -math.Log1p(math.Exp(-margin)), -math.Log1p(math.Exp(margin)), 0
-	confidence := math.Exp(chosen)
-	r := answer("v", video, right)
-	r.OptionLogprobs, r.Confidence = []*float64{&chosen, &other, nil}, &confidence
+	return chosen(video, right, -math.Log1p(math.Exp(-margin)), -math.Log1p(math.Exp(margin)))
+}
+
+// chosen is a record with these log-probabilities, and of one more option none; the first is chosen.
+func chosen(video string, right bool, logprobs ...float64) job.Record {
+	r, first, confidence := answer("v", video, right), 0, math.Exp(logprobs[0])
+	for i := range logprobs {
+		r.OptionLogprobs = append(r.OptionLogprobs, &logprobs[i])
+	}
+	r.OptionLogprobs, r.Confidence = append(r.OptionLogprobs, nil), &confidence
 	r.Answer.OptionIndex = &first
 	return r
 }
@@ -146,6 +152,60 @@ func TestCalibrateFindsTheTemperature(t *testing.T) {
 	}
 	if math.Abs(c.Temperature-3) > 0.3 || c.Before < 0.1 || c.After > 0.04 || c.Answers != 4000 {
 		t.Errorf("%+v, want a temperature of 3 and an error that falls", c)
+	}
+}
+
+// The loss of three options has a minimum near 0.63 here, and a lower one at 13.9.
+func TestCalibrateFindsTheLowestMinimum(t *testing.T) {
+	t.Parallel()
+	var s grade.Sheet
+	for i := range 20 { // of either half
+		for range 6 {
+			s.Add(chosen(fmt.Sprint(i), false, 0, -0.2, -5))
+		}
+		for range 4 {
+			s.Add(chosen(fmt.Sprint(i), true, 0, -0.9))
+		}
+		for range 7 {
+			s.Add(chosen(fmt.Sprint(i), true, 0, -70))
+		}
+	}
+	c, err := s.Calibrate("v")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if math.Abs(c.Temperature-13.89) > 0.05 {
+		t.Errorf("a temperature of %.2f, want 13.89", c.Temperature)
+	}
+}
+
+// A confidence between two bins is judged with the upper one's.
+func TestCalibrationErrorBetweenBins(t *testing.T) {
+	t.Parallel()
+	half := []float64{0, 0} // 0.5 lies within its bin
+	for _, c := range []struct {
+		name         string
+		right, wrong []float64 // log-probabilities of as many answers of either kind
+		want         float64
+	}{
+		{name: "within one", right: half, wrong: half, want: 0},
+		{name: "1/3 and above", right: []float64{0, 0, 0}, wrong: []float64{0, -math.Log(1.25), -math.Log(1.25)}, want: (1 - 1./3 - 5./13) / 2},
+		{name: "1/3 and below", right: []float64{0, 0, 0}, wrong: []float64{0, math.Log(1.1), math.Log(1.1)}, want: (2./3 + 1/3.2) / 2},
+		{name: "0 and 1", right: []float64{0, -800}, wrong: []float64{-800, 0}, want: 0},
+		{name: "1 and 0", right: []float64{-800, 0}, wrong: []float64{0, -800}, want: 1},
+	} {
+		var s grade.Sheet
+		for i := range 40 {
+			s.Add(chosen(fmt.Sprint(i), true, c.right...))
+			s.Add(chosen(fmt.Sprint(i), false, c.wrong...))
+		}
+		got, err := s.Calibrate("v")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if math.Abs(got.Before-c.want) > 1e-9 {
+			t.Errorf("%s: an error of %v, want %v", c.name, got.Before, c.want)
+		}
 	}
 }
 

@@ -24,8 +24,8 @@ func (s short) Run(in, out *tensor.File) error {
 	return nil
 }
 
-// counted is a projector of width 1 that fails the first time.
-type counted struct{ runs int }
+// counted is a projector that fails the first time.
+type counted struct{ runs, width int }
 
 func (c *counted) Close() error { return nil }
 
@@ -33,7 +33,7 @@ func (c *counted) Run(in, out *tensor.File) error {
 	if c.runs++; c.runs == 1 {
 		return errors.New("the first time")
 	}
-	tensor.Put(out, "rows", tensor.New[float32](in.Tensors["tokens"].Shape[0], 1))
+	tensor.Put(out, "rows", tensor.New[float32](in.Tensors["tokens"].Shape[0], c.width))
 	return nil
 }
 
@@ -41,7 +41,7 @@ func (c *counted) Run(in, out *tensor.File) error {
 // A failure is not shared, nor is what one was trimmed to.
 func TestProjectionIsShared(t *testing.T) {
 	t.Parallel()
-	graph, shared := &counted{}, &projection{}
+	graph, shared := &counted{width: 64}, &projection{}
 	a := &Answerer{projector: graph}
 	var all []*Question
 	for range 5 {
@@ -52,12 +52,12 @@ func TestProjectionIsShared(t *testing.T) {
 		q.projection = shared
 		all = append(all, q)
 	}
-	if _, err := a.projected(all[0], 1); err == nil {
+	if _, err := a.projected(all[0], graph.width); err == nil {
 		t.Error("the first run does not fail")
 	}
 	all[1].trim(2)
 	for i, want := range []int{2, 3, 3, 3} { // rows
-		rows, err := a.projected(all[i+1], 1)
+		rows, err := a.projected(all[i+1], graph.width)
 		if err != nil || rows.Rows() != want {
 			t.Errorf("question %d: %d rows, %v, want %d", i+1, rows.Rows(), err, want)
 		}

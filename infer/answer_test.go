@@ -113,19 +113,21 @@ func TestVisualRowsAreLaidOutOnce(t *testing.T) {
 	a.bundle.Dims.Language.Hidden = 2
 	for name, c := range map[string]struct {
 		segments []bundle.Segment
+		length   int
 		says     string
 	}{
-		"as planned":    {[]bundle.Segment{{Rows: 1}, {First: 1, Rows: 2}}, ""},
-		"one left out":  {[]bundle.Segment{{Rows: 1}, {First: 1, Rows: 1}}, "2 of them visual, the plan 3 and 3"},
-		"one twice":     {[]bundle.Segment{{Rows: 2}, {First: 1, Rows: 1}}, "visual rows 1 to 2 follow 2 of 3"},
-		"one not there": {[]bundle.Segment{{Rows: 1}, {First: 1, Rows: 3}}, "visual rows 1 to 4 follow 1 of 3"},
-		"another order": {[]bundle.Segment{{First: 1, Rows: 2}, {Rows: 1}}, "visual rows 1 to 3 follow 0 of 3"},
+		"as planned":    {[]bundle.Segment{{Rows: 1}, {First: 1, Rows: 2}}, 3, ""},
+		"one left out":  {[]bundle.Segment{{Rows: 1}, {First: 1, Rows: 1}}, 2, "2 rows, 2 of them visual, the plan 2 and 3"},
+		"no text":       {[]bundle.Segment{{Rows: 3}}, 4, "3 rows, 3 of them visual, the plan 4 and 3"},
+		"one twice":     {[]bundle.Segment{{Rows: 2}, {First: 1, Rows: 1}}, 3, "visual rows 1 to 2 follow 2 of 3"},
+		"one not there": {[]bundle.Segment{{Rows: 1}, {First: 1, Rows: 3}}, 4, "visual rows 1 to 4 follow 1 of 3"},
+		"another order": {[]bundle.Segment{{First: 1, Rows: 2}, {Rows: 1}}, 3, "visual rows 1 to 3 follow 0 of 3"},
 	} {
 		q, err := NewQuestion(job.Item{}, job.Generation{}, job.FitRefuse, keptFile([]int32{0, 0, 1}, 3))
 		if err != nil {
 			t.Fatal(err)
 		}
-		embeds, err := a.embed(bundle.Prompt{Segments: c.segments, Len: 3, Visual: 3}, q)
+		embeds, err := a.embed(bundle.Prompt{Segments: c.segments, Len: c.length, Visual: 3}, q)
 		if c.says == "" && (err != nil || embeds.Rows() != 3) || c.says != "" && (err == nil || !strings.Contains(err.Error(), c.says)) {
 			t.Errorf("%s: %v, %v, want %q", name, embeds.Shape, err, c.says)
 		}

@@ -18,7 +18,7 @@ import (
 // Not judged are `fit: trim` and models that are shown frames as images, whose
 // context nobody knows here. The error names the fields to change.
 func FitsContext(spec job.Spec, m *bundle.Manifest) error {
-	if s := spec.Frames.Strategy; m.Pictures() || spec.Fit == job.FitTrim || s == job.StrategyFPS || s == job.StrategyKeyframes {
+	if m.Pictures() || spec.Fit == job.FitTrim || mayGiveFewer(spec) {
 		return nil
 	}
 	frames, answer := frameCount(spec, m), spec.Generate.Tokens()
@@ -34,6 +34,36 @@ func FitsContext(spec job.Spec, m *bundle.Manifest) error {
 		}
 	}
 	return nil
+}
+
+// mayGiveFewer says whether a video that has all the frames asked for may give fewer.
+func mayGiveFewer(spec job.Spec) bool {
+	s := spec.Frames.Strategy
+	return s == job.StrategyFPS || s == job.StrategyKeyframes
+}
+
+// Judge returns what tells of an item whether its prompt can fit the model's
+// context under every setting, its text included: beside all the frames asked for,
+// where FitsContext would judge those, else beside a single token. A video with
+// fewer frames may do.
+func Judge(spec job.Spec, b *bundle.Bundle) (func(job.Item) error, error) {
+	all, err := policies(spec, b)
+	if err != nil {
+		return nil, err
+	}
+	w := &work{spec: spec, bundle: b, policies: all}
+	judge := w.wordy
+	if !mayGiveFewer(spec) {
+		judge = w.of(make([]float64, frameCount(spec, &b.Manifest)), 0)
+	}
+	return func(item job.Item) error {
+		for variant := range all {
+			if err := judge(task{Item: workflows.Item{Variant: variant}, item: item}); err != nil {
+				return err
+			}
+		}
+		return nil
+	}, nil
 }
 
 // refusal is the failure of a task whose prompt cannot fit the context, of a clip

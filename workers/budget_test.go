@@ -16,14 +16,17 @@ import (
 func TestFitsContext(t *testing.T) {
 	t.Parallel()
 	m := testManifest()
+	score := func(s *job.Spec, visual int) { // a token a frame
+		s.Generate.Mode, s.Frames.Count, s.Prune = job.ModeScore, visual, job.Prunings{{Method: "uniform", Keep: 0.25}}
+	}
 	for name, c := range map[string]struct {
 		change func(*job.Spec)
 		says   string // empty: it fits
 	}{
 		"no more than the answer leaves": {func(s *job.Spec) { s.Frames.Count = 41 }, ""},
 		"no token left for text":         {func(s *job.Spec) { s.Frames.Count = 42 }, "42 frames"},
-		"scores take one token":          {func(s *job.Spec) { s.Frames.Count, s.Generate.Mode = 49, job.ModeScore }, ""},
-		"and not none":                   {func(s *job.Spec) { s.Frames.Count, s.Generate.Mode = 50, job.ModeScore }, "50 frames"},
+		"scores take one token":          {func(s *job.Spec) { score(s, 198) }, ""},
+		"and not none":                   {func(s *job.Spec) { score(s, 199) }, "199 frames"},
 		"scenes are as many as asked":    {func(s *job.Spec) { s.Frames = job.Frames{Count: 50, Strategy: job.StrategyScene} }, "50 frames"},
 		"a rate may give fewer":          {func(s *job.Spec) { s.Frames = job.Frames{Count: 50, FPS: 1, Strategy: job.StrategyFPS} }, ""},
 		"trimmed":                        {func(s *job.Spec) { s.Frames.Count, s.Fit = 50, job.FitTrim }, ""},

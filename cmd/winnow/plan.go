@@ -40,31 +40,46 @@ type nopCloser struct{ io.ReadSeeker }
 // Close implements io.Closer.
 func (nopCloser) Close() error { return nil }
 
-// check loads and checks the job: its file and flags, the bundle's digests, every
-// manifest line. Nothing of it needs the stack.
+// check loads and checks the job: its file and flags, the bundle, its digests
+// included, every manifest line. Nothing of it needs the stack.
 func (a *app) check(ctx context.Context, flags specFlags, path string) (*plan, error) {
-	spec, err := flags.load(path)
+	spec, b, err := openJob(ctx, flags, path)
 	if err != nil {
 		return nil, err
 	}
-	manifest, digest, err := bundle.Verify(ctx, spec.Bundle)
+	defer b.Close()
+	return a.checkItems(spec, b)
+}
+
+// openJob loads a job and opens its bundle. Close it.
+func openJob(ctx context.Context, flags specFlags, path string) (job.Spec, *bundle.Bundle, error) {
+	spec, err := flags.load(path)
 	if err != nil {
-		return nil, bundleError(err)
+		return spec, nil, err
 	}
-	if err := fitsBundle(spec, manifest); err != nil {
+	b, err := bundle.Open(ctx, spec.Bundle)
+	if err != nil {
+		return spec, nil, bundleError(err)
+	}
+	return spec, b, nil
+}
+
+func (a *app) checkItems(spec job.Spec, b *bundle.Bundle) (*plan, error) {
+	if err := fitsBundle(spec, &b.Manifest); err != nil {
 		return nil, usageError(err)
 	}
-	if err := workers.FitsContext(spec, manifest); err != nil {
+	if err := workers.FitsContext(spec, &b.Manifest); err != nil {
 		return nil, usageError(err)
 	}
 	items, err := a.readItems(spec.Manifest)
 	if err != nil {
 		return nil, err
 	}
-	if err := fitsItems(spec, manifest, items); err != nil {
+	if err := fitsItems(spec, &b.Manifest, items); err != nil {
 		return nil, usageError(err)
 	}
-	return &plan{spec: spec, bundle: manifest, digest: digest, items: items, whole: len(items)}, nil
+	manifest := b.Manifest // outlives b
+	return &plan{spec: spec, bundle: &manifest, digest: b.Digest(), items: items, whole: len(items)}, nil
 }
 
 // bundleError leaves out the stage: nothing has run yet.

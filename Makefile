@@ -90,7 +90,7 @@ test-deploy: programs ## images, compose file and Helm chart, held against what 
 
 # Asks the server that WINNOW_VLLM_URL names, with WINNOW_VLLM_BUNDLE, a bundle of the model that it serves; without those
 # it starts one, with the demo's language model: PYTHON must have vllm (its build for CPUs will do) and onnx then.
-test-vllm: build ## have a real vLLM server answer (never part of make test)
+test-vllm: $(if $(WINNOW_VLLM_URL),,build) ## have a real vLLM server answer (never part of make test)
 ifdef WINNOW_VLLM_URL
 	@test -n "$$WINNOW_VLLM_BUNDLE" || { echo "set WINNOW_VLLM_BUNDLE, a bundle of the model that $$WINNOW_VLLM_URL serves" >&2; exit 2; }
 	CGO_ENABLED=0 $(GO) test -count 1 -v -run TestRealServer ./infer/vllm
@@ -99,7 +99,7 @@ else
 	$(PYTHON) infer/vllm/real/real.py
 endif
 
-# Needs deploy/bundle/requirements.txt: torch and transformers, gigabytes for a minute of tests. So CI does without.
+# Needs deploy/bundle/requirements.txt: torch and transformers, gigabytes for four minutes of tests. So CI does without.
 test-export: build ## test the exporter (never part of make test or CI: it needs torch and transformers)
 	@$(PYTHON) -c 'import onnx, onnxruntime, torch, transformers' || { echo 'install deploy/bundle/requirements.txt, and name the interpreter that has it: make test-export PYTHON=…' >&2; exit 2; }
 	$(PYTHON) -m unittest discover -s deploy/bundle

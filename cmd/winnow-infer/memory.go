@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"math"
@@ -25,7 +24,10 @@ const cardPatience = 10 * time.Second
 // kvMemory is --kv-memory, else what the environment says, else what suits the
 // bundle, the machine and the device.
 func (o options) kvMemory(ctx context.Context, b *bundle.Bundle, d device.Device) (int64, error) {
-	if said := os.Getenv(kvMemoryVariable); o.kv == 0 && said != "" {
+	if o.kv > 0 {
+		return o.kv, nil
+	}
+	if said := os.Getenv(kvMemoryVariable); said != "" {
 		n, err := strconv.ParseInt(said, 10, 64)
 		if err != nil || n < 1 {
 			return 0, fmt.Errorf("$%s is %q: want a number of bytes", kvMemoryVariable, said)
@@ -37,7 +39,7 @@ func (o options) kvMemory(ctx context.Context, b *bundle.Bundle, d device.Device
 	if d.Provider != device.CPU { // a step takes as much again there
 		free = min(free, freeCardMemory(ctx))
 	}
-	return cmp.Or(o.kv, defaultKV(free, prompt, o.batch)), nil
+	return defaultKV(free, prompt, o.batch), nil
 }
 
 // defaultKV is a quarter of the free memory; up to half of it where one prompt

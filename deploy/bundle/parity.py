@@ -5,10 +5,11 @@
 
 For each family a tiny checkpoint of random weights is made with a fixed seed,
 through the family's own classes, and exported like any other. Beside the bundle lie
-golden.safetensors (frames, tokens, projected rows, and of every case the prompt's embeddings
-and the logits of each greedy step; of the first, those behind every row of the prompt) and golden.json (questions, selections, ids); beside a
-bundle of int8, golden-int8.safetensors has the logits and ids of the same class with
-its decoder's matrices, and what they are multiplied by, rounded as the bundle's are.
+golden.safetensors (frames, tokens, projected rows, and of every case the prompt's
+embeddings and the logits of each greedy step; of the first, those behind every row of
+the prompt) and golden.json (questions, selections, ids); beside a bundle of int8,
+golden-int8.safetensors has the logits and ids of the same class with its decoder's
+matrices, and what they are multiplied by, rounded as the bundle's are.
 With pruning off they come from the model's own forward over pixels and placeholders;
 with it, rows that ReDiPrune did not keep are taken out of the same embeddings.
 """

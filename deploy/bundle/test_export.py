@@ -234,6 +234,7 @@ class Figures(unittest.TestCase):
         self.assertEqual(0, verify.parted([1, 0], steps))
         self.assertEqual(0.25, verify.parted([2, 0], steps))
         self.assertEqual(0.25, verify.parted([1, 2], steps))
+        self.assertEqual(float("inf"), verify.parted([0], [(0, torch.tensor([torch.nan, 1.0]))]))
 
 
 class Refuses(Export):

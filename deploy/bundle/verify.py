@@ -193,6 +193,8 @@ def off(got, want):
 def parted(ids, steps):
     """where the answers part, how much more likely the checkpoint takes its own id for, as a share of the largest logit; else 0"""
     for said, (best, logits) in zip(ids, steps):
+        if not logits.isfinite().all():
+            return float("inf")
         if said != best:
             return float((logits[best] - logits[said]) / logits.abs().max())
     return 0.0

@@ -209,28 +209,6 @@ func TestCalibrationErrorBetweenBins(t *testing.T) {
 	}
 }
 
-// Confidences at the ends of their range, and between two bins, count once each.
-func TestCalibrationErrorAtTheEdges(t *testing.T) {
-	t.Parallel()
-	for _, c := range []struct {
-		margin float64 // of the chosen option's log-probability over the other's
-		right  int     // of ten
-		want   float64
-	}{{800, 10, 0}, {800, 5, 0.5}, {800, 0, 1}, {0, 5, 0}, {0, 10, 0.5}, {math.Log(2), 10, 1. / 3}} {
-		var s grade.Sheet
-		for i := range 100 {
-			s.Add(scored(fmt.Sprint(i), c.margin, i%10 < c.right))
-		}
-		got, err := s.Calibrate("v")
-		if err != nil {
-			t.Fatal(err)
-		}
-		if math.Abs(got.Before-c.want) > 1e-9 {
-			t.Errorf("margin %.2f, %d of 10 right: an error of %v, want %v", c.margin, c.right, got.Before, c.want)
-		}
-	}
-}
-
 func TestCalibrateSaysWhatIsMissing(t *testing.T) {
 	t.Parallel()
 	var s grade.Sheet
